@@ -1,0 +1,19 @@
+# What every room shares: the warnings, the floating-point rules and the sanitizers. A room links only what design allows; scripts/check_layers checks the includes too.
+add_library(assay_options INTERFACE)
+target_compile_options(assay_options INTERFACE -Wall -Wextra -Wconversion -Wshadow -Wswitch -Werror
+                       -ffp-contract=off)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  target_compile_options(assay_options INTERFACE -Wno-restrict)  # a false alarm of g++ 12 in std::string operator+
+endif()
+target_include_directories(assay_options INTERFACE ${CMAKE_SOURCE_DIR})
+if(ASSAY_SANITIZE)
+  target_compile_options(assay_options INTERFACE -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  target_link_options(assay_options INTERFACE -fsanitize=address,undefined)
+endif()
+
+# assay_room(NAME rooms and libraries it may know): a static library of all sources below the current folder.
+function(assay_room name)
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cc)
+  add_library(assay_${name} STATIC ${sources})
+  target_link_libraries(assay_${name} PUBLIC assay_options PRIVATE ${ARGN})
+endfunction()

@@ -1,0 +1,22 @@
+#include "emu/arith/table.h"
+
+#include "emu/base/error.h"
+
+namespace assay::emu {
+
+int64_t table_entries(IntType input, TableForm form) {
+  ASSAY_ASSERT(input.bits <= 16 && form.fraction_bits < input.bits);
+  return (int64_t{1} << (input.bits - form.fraction_bits)) + (form.fraction_bits > 0 ? 1 : 0);
+}
+
+int64_t look_up(const std::vector<int64_t>& entries, IntType input, TableForm form, int64_t x) {
+  ASSAY_ASSERT(input.holds(x));
+  const int64_t word = x - static_cast<int64_t>(input.min());
+  const auto index = static_cast<size_t>(word >> form.fraction_bits);
+  if (form.fraction_bits == 0) return entries.at(index);
+  const int64_t fraction = word - (static_cast<int64_t>(index) << form.fraction_bits);
+  const Wide slope = Wide{entries.at(index + 1) - entries.at(index)} * fraction;
+  return entries[index] + static_cast<int64_t>(divide(slope, Wide{1} << form.fraction_bits, form.round));
+}
+
+}  // namespace assay::emu

@@ -1,0 +1,28 @@
+// (Graph, Target, calibration inputs) -> Quantized: which tensors share a scale, every parameter's quantization, every activation's by its observer.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "quant/quantized.h"
+
+namespace assay::quant {
+
+// One calibration or test input: a tensor per graph input, in the graph's order. Loaded on demand: `get(i)` may be called from several threads.
+struct InputSet {
+  size_t count = 0;
+  std::function<std::vector<FloatTensor>(size_t)> get;
+};
+
+struct CalibrateOptions {
+  std::optional<std::string> observer;  // of activations, instead of the target's
+  int threads = 1;
+  std::function<void(size_t done, size_t total)> progress;
+};
+
+// Throws InputError where an input is missing, has the wrong shape, or holds NaN or Inf. The graph must be simplified.
+Quantized calibrate(Graph graph, const emu::Target& target, const InputSet& inputs, const CalibrateOptions& options);
+
+}  // namespace assay::quant

@@ -1,0 +1,22 @@
+// ONNX -> Graph: the only place that sees protobuf. Opset 7 to 18, default domain. Node by node in topological order: a node whose inputs are all constants (or a Shape of
+// a known shape) is evaluated; any other gets its output shapes from onnx's own inference rules (and ours where those lack) and becomes typed operators:
+// auto_pad resolved, Gemm -> MatMul, Global*Pool -> *Pool, Split -> Slices, Div by a constant -> Mul, Flatten/Squeeze/Unsqueeze -> Reshape, Identity/Dropout gone, 1-D Conv -> 2-D.
+#pragma once
+
+#include <map>
+#include <string>
+
+#include "quant/graph/graph.h"
+
+namespace assay::quant {
+
+struct ImportOptions {
+  // --shape name=1x3x224x224: shapes of inputs that the file leaves dynamic (or overrides of static ones).
+  std::map<std::string, Shape> shapes;
+};
+
+// Throws InputError (unreadable, truncated or too large file, no ONNX, cyclic or dangling graph, missing external data, dynamic shape without an option, NaN or Inf weights, opset
+// out of range) and Unsupported (all unsupported operators at once, by node). Limits: file 2 GB, 10^6 nodes, tensors kMaxElements.
+Graph import_onnx(const std::string& path, const ImportOptions& options = {});
+
+}  // namespace assay::quant

@@ -1,0 +1,50 @@
+// A quantized graph: what the calibration decided, tensor by tensor. One quantization per tensor: a producer and all its consumers agree by construction; tensors that must
+// share a scale (passive operators, joint inputs of Add and Concat) form groups with one root.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "emu/target/target.h"
+#include "quant/graph/graph.h"
+
+namespace assay::quant {
+
+// PPQ's states, as far as a tensor here can be in them (ppq.md 5).
+enum class State : uint8_t {
+  initial,       // waiting for an observer
+  activated,     // own scale
+  overlapped,    // the scale of its group's root
+  passive,       // a bias: scale of input x scale of weight
+  baked,         // a parameter replaced by its fake-quantized value
+  passive_baked  // a bias replaced so
+};
+std::string_view to_string(State state);
+
+// real = scale * (q - zero_point); q in [low, high]. scale.size() is 1 or the number of channels on `axis`. Zero points are integers in the storage's own range.
+struct TensorQuantization {
+  State state = State::initial;
+  emu::Storage storage;
+  emu::Symmetry symmetry = emu::Symmetry::symmetric;
+  emu::ScaleKind kind = emu::ScaleKind::real;
+  emu::Round round = emu::Round::half_even;
+  std::optional<int64_t> axis;  // of the channels; none: per tensor
+  std::vector<float> scale;
+  int64_t zero_point = 0;
+  std::string observer;    // "percentile", "minmax" ...
+  std::string provenance;  // in words: "percentile over 64 inputs", "shared with 'relu1_out' (concat)"
+  std::optional<ValueId> root;  // overlapped: whose scale this is
+};
+
+struct Quantized {
+  Graph graph;                                            // simplified, parameters still in float32
+  emu::Target target;
+  std::vector<std::optional<TensorQuantization>> tensors;  // by ValueId; none: not a real tensor of the data path
+};
+
+// The text that is written as *.quant.json: sorted keys, floats as shortest round-trip decimals, no timestamps.
+std::string to_json(const Quantized& quantized);
+
+}  // namespace assay::quant
