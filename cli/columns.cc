@@ -1,0 +1,106 @@
+#include "cli/columns.h"
+
+#include <algorithm>
+
+#include "emu/base/error.h"
+#include "emu/kernels/kernels.h"
+#include "quant/fake_quantize.h"
+
+namespace assay::cli {
+namespace {
+
+using Tensors = std::vector<quant::FloatTensor>;
+
+// Keeps every value of a float column, by ValueId.
+Tensors keep_all(const std::function<void(const quant::Executor::OnValue&)>& run, size_t values) {
+  Tensors kept(values);
+  run([&](quant::ValueId id, quant::FloatTensor& tensor) { kept[id] = tensor; });
+  return kept;
+}
+
+class KeepOutputs : public emu::Observer {
+ public:
+  explicit KeepOutputs(size_t instructions) : results(instructions), overflows(instructions) {}
+  void on_output(size_t instruction, const emu::Tensor& result, const emu::OverflowCounts& counts) override {
+    results[instruction] = result;
+    overflows[instruction] = counts;
+  }
+  std::vector<emu::Tensor> results;
+  std::vector<emu::OverflowCounts> overflows;
+};
+
+int64_t largest(const std::vector<float>& scores) {
+  return std::max_element(scores.begin(), scores.end()) - scores.begin();
+}
+
+}  // namespace
+
+Columns::Columns(const Session& session, emu::Engine engine) : session_(session), engine_(engine), fp32_(session.quantized.graph), simulator_(session.quantized) {
+  const auto& program = session.lowered.program;
+  for (size_t i = 0; i < program.instructions.size(); ++i) {
+    const auto& map = session.lowered.program_value;
+    const auto found = std::find(map.begin(), map.end(), static_cast<int64_t>(program.instructions[i].result));
+    if (found != map.end()) layers_.push_back({i, static_cast<quant::ValueId>(found - map.begin())});
+  }
+}
+
+golden::Alignment Columns::empty() const {
+  const auto& graph = session_.quantized.graph;
+  const auto& program = session_.lowered.program;
+  golden::Alignment alignment;
+  alignment.model = session_.info.model_file;
+  alignment.model_sha256 = session_.info.model_sha256;
+  alignment.target = session_.info.target;
+  for (const auto& claim : session_.quantized.target.claims) {
+    if (claim.evidence == emu::Evidence::assumed) alignment.assumed.push_back(claim);
+  }
+  for (const auto& note : session_.lowered.notes) {
+    alignment.notes.push_back("the accumulator of '" + note.node + "' (" + note.accumulator + ") can overflow: its worst case needs " + std::to_string(note.bits_needed) + " bits");
+  }
+  const std::vector<const emu::Tensor*> no_tensors;
+  for (const Layer& layer : layers_) {
+    const auto& instruction = program.instructions[layer.instruction];
+    golden::LayerAlignment row;
+    row.name = graph.value(layer.value).name;
+    row.node = graph.nodes.at(session_.lowered.node_of[layer.instruction]).name;
+    row.operation = std::string(emu::operation_name(instruction.operation));
+    row.shape = graph.value(layer.value).shape;
+    row.is_output = std::count(graph.outputs.begin(), graph.outputs.end(), layer.value) > 0;
+    if (engine_ == emu::Engine::fast) row.engine_note = emu::why_reference(instruction.operation, emu::OpContext(program, instruction.result, no_tensors));
+    alignment.layers.push_back(std::move(row));
+  }
+  return alignment;
+}
+
+golden::Alignment Columns::compare(const std::string& sample, const Tensors& inputs, int64_t label) const {
+  const auto& graph = session_.quantized.graph;
+  const auto& program = session_.lowered.program;
+  const Tensors fp32 = keep_all([&](const auto& on_value) { fp32_.run(inputs, on_value); }, graph.values.size());
+  const Tensors ppq = keep_all([&](const auto& on_value) { simulator_.run(inputs, on_value); }, graph.values.size());
+  KeepOutputs emulated(program.instructions.size());
+  emu::run(program, quant::quantize_inputs(program, inputs), emulated, engine_);
+
+  golden::Alignment alignment = empty();
+  alignment.samples = 1;
+  for (size_t i = 0; i < layers_.size(); ++i) {
+    const Layer& layer = layers_[i];
+    const emu::Tensor& codes = emulated.results[layer.instruction];
+    const emu::ValueInfo& info = program.values[program.instructions[layer.instruction].result];
+    const auto& quantization = session_.quantized.tensors[layer.value];
+    ASSAY_ASSERT(quantization.has_value());
+    const quant::FloatTensor real = quant::dequantize(codes, info);
+    golden::LayerAlignment& row = alignment.layers[i];
+    row.ppq_fp32.add(ppq[layer.value].data, fp32[layer.value].data);
+    row.emu_fp32.add(real.data, fp32[layer.value].data);
+    row.emu_ppq.add(real.data, ppq[layer.value].data);
+    row.emu_vs_ppq.add(sample, codes, emu::Tensor(info.type, info.shape, quant::quantize(ppq[layer.value], *quantization)));
+    row.overflows = emulated.overflows[layer.instruction];
+    if (label >= 0 && !graph.outputs.empty() && layer.value == graph.outputs[0]) {
+      alignment.accuracy = golden::Accuracy{1, static_cast<uint64_t>(largest(fp32[layer.value].data) == label), static_cast<uint64_t>(largest(ppq[layer.value].data) == label),
+                                            static_cast<uint64_t>(largest(real.data) == label)};
+    }
+  }
+  return alignment;
+}
+
+}  // namespace assay::cli

@@ -1,0 +1,34 @@
+// The columns of an alignment for one sample: FP32, the PPQ simulator and the emulator run on the same input, compared layer by layer. quant and golden do not know each
+// other; this is where their values meet.
+#pragma once
+
+#include "cli/session.h"
+#include "golden/align.h"
+#include "quant/execute/simulate.h"
+
+namespace assay::cli {
+
+class Columns {
+ public:
+  // `session` must outlive this object.
+  Columns(const Session& session, emu::Engine engine);
+
+  // The alignment of one sample (label < 0: not labelled). Safe to call from several threads.
+  golden::Alignment compare(const std::string& sample, const std::vector<quant::FloatTensor>& inputs, int64_t label) const;
+  // An alignment with the layers in place and nothing counted: what samples are merged into.
+  golden::Alignment empty() const;
+
+ private:
+  struct Layer {
+    size_t instruction = 0;
+    quant::ValueId value = 0;
+  };
+
+  const Session& session_;
+  emu::Engine engine_;
+  quant::Executor fp32_;
+  quant::Simulator simulator_;
+  std::vector<Layer> layers_;  // in order of execution
+};
+
+}  // namespace assay::cli

@@ -1,0 +1,42 @@
+// assay quantize: a model and calibration data to an integer program, without running it.
+#include <fmt/format.h>
+
+#include "cli/commands.h"
+#include "cli/session.h"
+
+namespace assay::cli {
+namespace {
+
+struct QuantizeOptions {
+  ModelOptions model;
+  std::string out;
+};
+
+int quantize(const QuantizeOptions& options) {
+  make_output_folder(options.out);
+  const Session session = prepare(options.model);
+  write_program_files(options.out, session);
+  const auto& program = session.lowered.program;
+  if (options.model.output.json) {
+    fmt::print("{}", quant::to_json(session.quantized));
+  } else if (!options.model.output.quiet) {
+    fmt::print("{} for {}: {} instructions, {} constants\n", program.model, program.target, program.instructions.size(), program.constants.size());
+    for (const auto& note : session.lowered.notes)
+      fmt::print("note: the accumulator of '{}' ({}) can overflow: its worst case needs {} bits\n", note.node, note.accumulator, note.bits_needed);
+    fmt::print("written to {}: quant.json program.qprog program.txt\n", options.out);
+  }
+  return 0;
+}
+
+}  // namespace
+
+void add_quantize(CLI::App& app, int& exit_code) {
+  auto* command = app.add_subcommand("quantize", "Quantize a model for a target: quant.json and the integer program");
+  const auto options = std::make_shared<QuantizeOptions>();
+  add_model_options(*command, options->model);
+  command->add_option("-o,--out", options->out, "Folder for quant.json, program.qprog and program.txt")->required()->type_name("DIR");
+  command->footer("Example:\n  assay quantize digits.onnx -t dsp_int8 -c calibration/ --observer kl -o out");
+  command->callback([options, &exit_code] { exit_code = quantize(*options); });
+}
+
+}  // namespace assay::cli
