@@ -25,7 +25,7 @@ class Observer {
   virtual ~Observer() = default;
   // Asked before each instruction: true makes the machine keep and report the accumulators and every requantization step (by the reference bodies, so slowly).
   virtual bool wants_intermediates(size_t /*instruction*/) { return false; }
-  // stage: "accumulator", then "step1 multiply" ... ; s64, in the result's shape.
+  // stage: "accumulator", then "step1 multiply" ... ; s64, in the result's shape (a value that leaves 64 bits between two steps is shown as the nearest s64).
   virtual void on_intermediate(size_t /*instruction*/, const std::string& /*stage*/, const Tensor& /*values*/) {}
   virtual void on_output(size_t /*instruction*/, const Tensor& /*result*/, const OverflowCounts& /*overflows*/) {}
 };

@@ -24,15 +24,22 @@ inline constexpr uint8_t kMaxShiftBits = 62;
 // value * 2^bits, exact: |value| * 2^bits < 2^126 is asserted.
 inline Wide shift_left(Wide value, LeftShift amount) {
   ASSAY_ASSERT(amount.bits <= kMaxShiftBits);
-  const Wide result = value * (Wide{1} << amount.bits);
-  ASSAY_ASSERT(result / (Wide{1} << amount.bits) == value);
-  return result;
+  const Wide limit = Wide{1} << (126 - amount.bits);
+  ASSAY_ASSERT(value > -limit && value < limit);
+  return value * (Wide{1} << amount.bits);
 }
 
-// value / 2^bits, rounded.
+// value / 2^bits, rounded: what divide() would give, from the bits that an arithmetic shift discards instead of a 128-bit division.
 inline Wide shift_right(Wide value, RightShift amount, Round mode) {
   ASSAY_ASSERT(amount.bits <= kMaxShiftBits);
-  return divide(value, Wide{1} << amount.bits, mode);
+  const Wide floor = value >> amount.bits;
+  const auto discarded = static_cast<uint64_t>(value) & ((uint64_t{1} << amount.bits) - 1);
+  if (discarded == 0) return floor;
+  const uint64_t half_lsb = uint64_t{1} << (amount.bits - 1);
+  const int from_floor = discarded < half_lsb ? -1 : (discarded > half_lsb ? 1 : 0);
+  // A negative value truncates to floor + 1, and its remainder is measured from there.
+  if (value < 0) return rounds_away(mode, true, (floor & 1) == 0, -from_floor) ? floor : floor + 1;
+  return rounds_away(mode, false, (floor & 1) != 0, from_floor) ? floor + 1 : floor;
 }
 
 }  // namespace assay::emu

@@ -10,6 +10,8 @@
 
 namespace assay::emu {
 
+using assay::to_string;  // of a Shape, which the overloads for our own types would hide
+
 class Tensor {
  public:
   using Storage = std::variant<std::vector<int8_t>, std::vector<uint8_t>, std::vector<int16_t>, std::vector<uint16_t>, std::vector<int32_t>, std::vector<uint32_t>,
