@@ -16,7 +16,7 @@ class Lowering;
 
 using Inputs = std::vector<const FloatTensor*>;
 
-#define ASSAY_QUANT_OP(type)                                                              \
+#define ASSAY_QUANT_OP(type)                                                             \
   FloatTensor evaluate(const type& op, const Inputs& inputs, const Shape& output_shape); \
   void lower(const type& op, const Node& node, Lowering& lowering);
 ASSAY_QUANT_OP(Conv)
