@@ -15,42 +15,37 @@ struct Channels {
 };
 
 Channels channels_of(const Shape& shape, int64_t axis) {
+  ASSAY_ASSERT(axis >= 0);
   if (shape.empty()) return {};
   const auto at = std::min(static_cast<size_t>(axis), shape.size() - 1);
   return {static_cast<size_t>(shape[at]), static_cast<size_t>(strides_of(shape)[at])};
 }
 
-// What the steps of each element refer to: element i's channel selects the bias, and the scale unless `entry` does.
+// What the steps of each element refer to: its channel's bias and the scale that `scale_of` names.
 class Operands {
  public:
-  Operands(const Requant& requant, const std::optional<Ref>& bias, Channels channels, const OpContext& context, const std::function<size_t(size_t)>& entry)
-      : channels_(channels), scale_(context.scale(requant.scale)), entry_(entry) {
+  using ScaleOf = std::function<const QScale&(size_t)>;
+
+  Operands(const Requant& requant, const std::optional<Ref>& bias, Channels channels, const OpContext& context, const ScaleOf& scale_of)
+      : channels_(channels), scale_of_(scale_of) {
     if (bias) bias_ = context.tensor(*bias).values();
     ASSAY_ASSERT(!bias || bias_.size() == channels.count);
-    ASSAY_ASSERT(entry || scale_.size() == 1 || scale_.size() == channels.count);
     common_.output = context.result().type;
     common_.zero_point = context.result().zero_point;
     common_.clamp_low = requant.clamp.low;
     common_.clamp_high = requant.clamp.high;
   }
 
-  // Nothing in them depends on the element.
-  bool uniform() const { return bias_.empty() && !entry_ && scale_.size() == 1; }
-
   StepOperands of(size_t element) const {
     StepOperands operands = common_;
-    const size_t channel = channels_.of(element);
-    if (!bias_.empty()) operands.bias = bias_[channel];
-    const size_t entry = entry_ ? entry_(element) : (scale_.size() == 1 ? 0 : channel);
-    ASSAY_ASSERT(entry < scale_.size());
-    operands.scale = scale_[entry];
+    if (!bias_.empty()) operands.bias = bias_[channels_.of(element)];
+    operands.scale = scale_of_(element);
     return operands;
   }
 
  private:
   Channels channels_;
-  const std::vector<QScale>& scale_;
-  const std::function<size_t(size_t)>& entry_;
+  const ScaleOf& scale_of_;
   std::vector<int64_t> bias_;
   StepOperands common_;
 };
@@ -102,42 +97,55 @@ int64_t channel_axis_of(const Shape& result) {
   return result.size() < 2 ? 0 : 1;
 }
 
-Tensor requantize_all(const std::vector<int64_t>& accumulators, const std::vector<uint8_t>& overflowed, const Requant& requant, const std::optional<Ref>& bias,
-                      int64_t channel_axis, const OpContext& context, OpRun& run, const std::function<size_t(size_t)>& entry) {
-  ASSAY_ASSERT(channel_axis >= 0);
+namespace {
+
+// `run_length`: how many neighbours share their operands, which are looked up once for them.
+Tensor requantize_runs(const std::vector<int64_t>& accumulators, const std::vector<uint8_t>& overflowed, const Requant& requant, const std::optional<Ref>& bias,
+                       const Channels& channels, const OpContext& context, OpRun& run, const Operands::ScaleOf& scale_of, size_t run_length) {
   Tensor result(context.result().type, context.result().shape);
   ASSAY_ASSERT(accumulators.size() == result.size() && (overflowed.empty() || overflowed.size() == result.size()));
-  const Channels channels = channels_of(result.shape(), channel_axis);
-  const Operands operands(requant, bias, channels, context, entry);
+  const Operands operands(requant, bias, channels, context, scale_of);
   const Steps& steps = context.steps(requant.steps);
-
   for (size_t i = 0; i < overflowed.size(); ++i) {
     if (overflowed[i] != 0) count(run.overflows.accumulator, channels, i);
   }
-  const auto put = [&](size_t i, Wide value) {
+  const auto put = [&](size_t i, Wide value, const StepEvents& events) {
     ASSAY_ASSERT(result.type().holds(value));
     result.set(i, static_cast<int64_t>(value));
+    count(run.overflows, events, channels, i);
   };
   if (run.reporting()) {
     std::vector<StepEvents> events(result.size());
     const auto values = requantize_shown(accumulators, steps, operands, result.shape(), run, events);
-    for (size_t i = 0; i < result.size(); ++i) {
-      put(i, values[i]);
-      count(run.overflows, events[i], channels, i);
-    }
+    for (size_t i = 0; i < result.size(); ++i) put(i, values[i], events[i]);
     return result;
   }
-  // Elements of one channel lie `inner` at a time beside each other: their operands are looked up once.
-  const size_t run_length = entry ? 1 : (operands.uniform() ? result.size() : channels.inner);
   for (size_t start = 0; start < result.size(); start += run_length) {
     const StepOperands own = operands.of(start);
     for (size_t i = start; i < start + run_length; ++i) {
       StepEvents events;
-      put(i, requantize(accumulators[i], steps, own, events));
-      count(run.overflows, events, channels, i);
+      const Wide value = requantize(accumulators[i], steps, own, events);
+      put(i, value, events);
     }
   }
   return result;
+}
+
+}  // namespace
+
+Tensor requantize_all(const std::vector<int64_t>& accumulators, const std::vector<uint8_t>& overflowed, const Requant& requant, const std::optional<Ref>& bias,
+                      int64_t channel_axis, const OpContext& context, OpRun& run, const std::function<size_t(size_t)>& entry) {
+  const Channels channels = channels_of(context.result().shape, channel_axis);
+  const std::vector<QScale>& scale = context.scale(requant.scale);
+  ASSAY_ASSERT(entry || scale.size() == 1 || scale.size() == channels.count);
+  const auto scale_of = [&](size_t i) -> const QScale& { return scale.at(entry ? entry(i) : (scale.size() == 1 ? 0 : channels.of(i))); };
+  const bool uniform = !entry && !bias && scale.size() == 1;
+  return requantize_runs(accumulators, overflowed, requant, bias, channels, context, run, scale_of, entry ? 1 : (uniform ? accumulators.size() : channels.inner));
+}
+
+Tensor requantize_all_scaled(const std::vector<int64_t>& accumulators, const std::vector<uint8_t>& overflowed, const Requant& requant, const std::optional<Ref>& bias,
+                             int64_t channel_axis, const OpContext& context, OpRun& run, const std::function<const QScale&(size_t)>& scale_of) {
+  return requantize_runs(accumulators, overflowed, requant, bias, channels_of(context.result().shape, channel_axis), context, run, scale_of, 1);
 }
 
 }  // namespace assay::emu

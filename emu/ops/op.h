@@ -62,6 +62,10 @@ int64_t channel_axis_of(const Shape& result);
 Tensor requantize_all(const std::vector<int64_t>& accumulators, const std::vector<uint8_t>& overflowed, const Requant& requant, const std::optional<Ref>& bias,
                       int64_t channel_axis, const OpContext& context, OpRun& run, const std::function<size_t(size_t)>& entry = nullptr);
 
+// The same where the scale of an element is not an entry of requant.scale (leaky_relu's negative side): scale_of(i) gives it. requant.scale is not looked at.
+Tensor requantize_all_scaled(const std::vector<int64_t>& accumulators, const std::vector<uint8_t>& overflowed, const Requant& requant, const std::optional<Ref>& bias,
+                             int64_t channel_axis, const OpContext& context, OpRun& run, const std::function<const QScale&(size_t)>& scale_of);
+
 #define ASSAY_OP(type, file)                                     \
   void check(const type&, const OpContext&, Problems& problems); \
   Tensor execute(const type&, const OpContext&, OpRun& run);
