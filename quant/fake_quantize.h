@@ -22,10 +22,15 @@ int64_t quantize_value(float value, float scale, int64_t zero_point, int64_t low
 // All elements; per channel where the quantization has an axis.
 std::vector<int64_t> quantize(const FloatTensor& tensor, const TensorQuantization& quantization);
 
+// The codes of values that fake_quantize made, rounded to nearest whatever the quantization's mode: dividing by the scale once more may miss the code by an ulp, which floor would
+// turn into a whole step.
+std::vector<int64_t> codes_of(const FloatTensor& fake_quantized, const TensorQuantization& quantization);
+
 // quantize, then f32(f32(q - z) * s), in place.
 void fake_quantize(FloatTensor& tensor, const TensorQuantization& quantization);
 
-// min/max -> scale and offset (ppq.md 2.3), power of two included (2.4, rounding the exponent up).
+// min/max -> scale and offset (ppq.md 2.3), power of two included (2.4, rounding the exponent up). The offset is PPQ's: counted from the lowest code, so the
+// zero point is low + offset where the grid is asymmetric, and 0 where it is symmetric.
 struct ScaleAndOffset {
   float scale = 1;
   int64_t offset = 0;

@@ -10,7 +10,7 @@ class Simulator {
  public:
   explicit Simulator(const Quantized& quantized);
 
-  // As Executor::run; on_value sees each value after its fake quantization. Codes are recovered exactly with quantize().
+  // As Executor::run; on_value sees each value after its fake quantization. Codes are recovered exactly with codes_of() (fake_quantize.h).
   std::vector<FloatTensor> run(const std::vector<FloatTensor>& inputs, const Executor::OnValue& on_value = nullptr) const;
 
   const Graph& baked_graph() const { return baked_; }
