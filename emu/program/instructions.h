@@ -1,5 +1,6 @@
 // The instructions of a Program: operands and attributes. What each computes is in emu/ops/<op>.cc, beside its formula and ranges; the list of all is emu/ops/ops.def.
-// `fields` names every field once for printer, parser, binary file and verify (fields.h). Shapes are ONNX's: NCHW images, OIHW weights.
+// `fields` names every field once for printer, parser, binary file and verify (fields.h). The first field is an operand, whose name the text leaves out; the zero point of
+// an operand n is called zn, which is how verify finds it. Shapes are ONNX's: NCHW images, OIHW weights.
 #pragma once
 
 #include <string_view>
@@ -87,7 +88,7 @@ struct AddOrSub {
   Requant requant;
   template <class Self, class Visitor>
   static void fields(Self& s, Visitor& v) {
-    v("x", s.a), v("y", s.b), v("zx", s.za), v("zy", s.zb), v("sx", s.scale_a), v("sy", s.scale_b), v("operands", s.operand_steps), v("acc", s.acc), v("requant", s.requant);
+    v("a", s.a), v("b", s.b), v("za", s.za), v("zb", s.zb), v("sa", s.scale_a), v("sb", s.scale_b), v("operands", s.operand_steps), v("acc", s.acc), v("requant", s.requant);
   }
   friend bool operator==(const AddOrSub&, const AddOrSub&) = default;
 };
@@ -105,7 +106,7 @@ struct Mul {
   Requant requant;
   template <class Self, class Visitor>
   static void fields(Self& s, Visitor& v) {
-    v("x", s.a), v("y", s.b), v("zx", s.za), v("zy", s.zb), v("acc", s.acc), v("requant", s.requant);
+    v("a", s.a), v("b", s.b), v("za", s.za), v("zb", s.zb), v("acc", s.acc), v("requant", s.requant);
   }
   friend bool operator==(const Mul&, const Mul&) = default;
 };

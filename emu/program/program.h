@@ -44,20 +44,26 @@ struct Instruction {
 };
 
 struct Program {
-  std::string target;                                // the target's name
-  std::string model;                                 // the model's name
-  std::vector<ValueInfo> values;                     // %n
-  std::vector<Constant> constants;                   // @kn
-  std::vector<std::vector<QScale>> scales;           // @sn: one entry, or one per channel
-  std::vector<Steps> step_lists;                     // #n
+  std::string target;                       // the target's name
+  std::string model;                        // the model's name
+  std::vector<ValueInfo> values;            // %n
+  std::vector<Constant> constants;          // @kn
+  std::vector<std::vector<QScale>> scales;  // @sn: one entry, or one per channel
+  std::vector<Steps> step_lists;            // #n
   std::vector<ProgramInput> inputs;
-  std::vector<Instruction> instructions;             // in order of execution; each value is written once, before it is read
+  std::vector<Instruction> instructions;  // in order of execution; each value is written once, before it is read
   std::vector<uint32_t> outputs;
   friend bool operator==(const Program&, const Program&) = default;
 };
 
 // "conv", "table_lookup": the operation's name in text.
 std::string_view operation_name(const Operation& operation);
+
+// The inverse: an operation of that name with default fields; none where the name is unknown.
+std::optional<Operation> operation_named(std::string_view name);
+
+// Every operation's name, in the order of ops.def.
+std::vector<std::string_view> operation_names();
 
 // The values and constants that an operation reads, in field order.
 std::vector<Ref> operands_of(const Operation& operation);

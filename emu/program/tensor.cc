@@ -15,8 +15,7 @@ Tensor::Storage storage_for(IntType type, size_t size) {
 
 }  // namespace
 
-Tensor::Tensor(IntType type, Shape shape)
-    : type_(type), shape_(std::move(shape)), size_(static_cast<size_t>(element_count(shape_))), storage_(storage_for(type_, size_)) {}
+Tensor::Tensor(IntType type, Shape shape) : type_(type), shape_(std::move(shape)), size_(static_cast<size_t>(element_count(shape_))), storage_(storage_for(type_, size_)) {}
 
 Tensor::Tensor(IntType type, Shape shape, const std::vector<int64_t>& values) : Tensor(type, std::move(shape)) {
   ASSAY_ASSERT(values.size() == size_);

@@ -14,4 +14,7 @@ std::string print(const Program& program, bool with_constants = true);
 // Throws InputError with line numbers and the lines' text. The result is verified.
 Program parse_program(std::string_view text);
 
+// The same without verify: for looking at a Program that is not valid.
+Program parse_program_unverified(std::string_view text);
+
 }  // namespace assay::emu
