@@ -1,0 +1,184 @@
+#include "quant/exact/ratio.h"
+
+#include <boost/multiprecision/cpp_int.hpp>
+#include <cmath>
+
+#include "emu/base/error.h"
+
+namespace assay::quant {
+namespace {
+
+using boost::multiprecision::cpp_int;
+
+// magnitude = top / bottom, bottom > 0.
+struct Fraction {
+  bool negative = false;
+  cpp_int top = 1;
+  cpp_int bottom = 1;
+
+  void shift(int exponent) { (exponent >= 0 ? top : bottom) <<= static_cast<unsigned>(std::abs(exponent)); }
+};
+
+// Multiplies (or divides) by a float64, which is an integer of 53 bits times a power of two.
+void multiply(Fraction& fraction, double factor, bool inverse) {
+  ASSAY_ASSERT(std::isfinite(factor));
+  int exponent = 0;
+  const auto mantissa = static_cast<int64_t>(std::ldexp(std::frexp(std::fabs(factor), &exponent), 53));
+  (inverse ? fraction.bottom : fraction.top) *= mantissa;
+  fraction.shift(inverse ? 53 - exponent : exponent - 53);
+  if (factor < 0) fraction.negative = !fraction.negative;
+}
+
+Fraction exactly(const Ratio& ratio, int exponent) {
+  Fraction fraction;
+  for (const double factor : ratio.numerator) multiply(fraction, factor, false);
+  for (const double factor : ratio.denominator) {
+    ASSAY_ASSERT(factor != 0);
+    multiply(fraction, factor, true);
+  }
+  fraction.shift(ratio.exponent + exponent);
+  const cpp_int common = fraction.top == 0 ? fraction.bottom : gcd(fraction.top, fraction.bottom);
+  fraction.top /= common;
+  fraction.bottom /= common;
+  return fraction;
+}
+
+// The magnitude of fraction * 2^shift, rounded.
+cpp_int rounded(Fraction fraction, int shift, emu::Round mode) {
+  fraction.shift(shift);
+  cpp_int quotient, remainder;
+  divide_qr(fraction.top, fraction.bottom, quotient, remainder);
+  if (remainder == 0) return quotient;
+  const int half = cpp_int(2 * remainder).compare(fraction.bottom);
+  return emu::rounds_away(mode, fraction.negative, bit_test(quotient, 0), half < 0 ? -1 : (half > 0 ? 1 : 0)) ? cpp_int(quotient + 1) : quotient;
+}
+
+// e with 2^e <= fraction < 2^(e+1). Not for 0.
+int exponent_of(const Fraction& fraction) {
+  const int e = static_cast<int>(msb(fraction.top)) - static_cast<int>(msb(fraction.bottom));
+  Fraction scaled = fraction;
+  scaled.shift(-e);
+  return scaled.top < scaled.bottom ? e - 1 : e;
+}
+
+bool is_power_of_two(const Fraction& fraction) {
+  return fraction.top != 0 && msb(fraction.top) == lsb(fraction.top) && msb(fraction.bottom) == lsb(fraction.bottom);
+}
+
+// What the steps leave to the scale.
+struct Form {
+  bool multiplies = false;
+  int lowest = 0;     // of n in multiplier * 2^-n: minus the largest left shift
+  int highest = 0;    // the largest right shift
+  int immediate = 0;  // right shifts minus left shifts that are fixed
+};
+
+Form form_of(const emu::Steps& steps, const emu::MultiplierRule& rule) {
+  Form form;
+  for (const emu::Step& step : steps) {
+    if (std::holds_alternative<emu::Multiply>(step)) form.multiplies = true;
+    if (const auto* left = std::get_if<emu::ShiftLeft>(&step)) {
+      if (left->amount) {
+        form.immediate -= left->amount->bits;
+      } else {
+        form.lowest -= rule.max_left.bits;
+      }
+    }
+    if (const auto* right = std::get_if<emu::ShiftRight>(&step)) {
+      if (right->amount) {
+        form.immediate += right->amount->bits;
+      } else {
+        form.highest += rule.max_right.bits;
+      }
+    }
+  }
+  return form;
+}
+
+emu::QScale scale_of(int64_t multiplier, int n) {
+  return {multiplier, emu::LeftShift{static_cast<uint8_t>(n < 0 ? -n : 0)}, emu::RightShift{static_cast<uint8_t>(n > 0 ? n : 0)}};
+}
+
+std::string range_text(const Form& form) {
+  return "the steps' own scale shifts left by at most " + std::to_string(-form.lowest) + " and right by at most " + std::to_string(form.highest);
+}
+
+std::optional<emu::QScale> by_shifting(const Fraction& fraction, const Form& form, std::string& problem) {
+  if (!is_power_of_two(fraction) || fraction.negative) {
+    problem = "is not a power of two, and the steps only shift";
+    return std::nullopt;
+  }
+  const int n = -exponent_of(fraction);
+  if (n >= form.lowest && n <= form.highest) return scale_of(1, n);
+  problem = "needs a " + std::string(n < 0 ? "left" : "right") + " shift of " + std::to_string(std::abs(n)) + " beside the fixed ones; " + range_text(form);
+  return std::nullopt;
+}
+
+std::optional<emu::QScale> by_multiplying(const Fraction& fraction, const Form& form, const emu::MultiplierRule& rule, std::string& problem) {
+  if (fraction.top == 0) return emu::QScale{0, emu::LeftShift{0}, emu::RightShift{0}};
+  int n = std::min(rule.bits - 1 - exponent_of(fraction), form.highest);
+  cpp_int multiplier = rounded(fraction, n, rule.round);
+  if (multiplier == cpp_int(1) << rule.bits) {
+    multiplier >>= 1;
+    --n;
+  }
+  if (n < form.lowest) {
+    problem = "is too large for a multiplier of " + std::to_string(rule.bits) + " bits; " + range_text(form);
+    return std::nullopt;
+  }
+  const auto magnitude = static_cast<int64_t>(multiplier);
+  return scale_of(fraction.negative ? -magnitude : magnitude, n);
+}
+
+}  // namespace
+
+double approximate(const Ratio& ratio) {
+  double value = 1;
+  for (const double factor : ratio.numerator) value *= factor;
+  for (const double factor : ratio.denominator) value /= factor;
+  return std::ldexp(value, ratio.exponent);
+}
+
+std::optional<emu::QScale> decompose(const Ratio& ratio, const emu::Steps& steps, const emu::MultiplierRule& rule, std::string& problem) {
+  const Form form = form_of(steps, rule);
+  if (form.highest > rule.max_right.bits || form.lowest < -rule.max_left.bits) {
+    problem = "cannot be given to steps that shift by the scale twice in one direction";
+    return std::nullopt;
+  }
+  const Fraction fraction = exactly(ratio, form.immediate);
+  return rule.bits > 1 && form.multiplies ? by_multiplying(fraction, form, rule, problem) : by_shifting(fraction, form, problem);
+}
+
+std::optional<emu::QScale> decompose_divided(const Ratio& ratio, const emu::MultiplierRule& rule, std::string& problem) {
+  const Form form{true, -rule.max_left.bits, rule.max_right.bits, 0};
+  const Fraction fraction = exactly(ratio, 0);
+  std::string shifting;
+  if (const auto scale = by_shifting(fraction, form, shifting)) return scale;
+  if (rule.bits > 1) return by_multiplying(fraction, form, rule, problem);
+  problem = shifting;
+  return std::nullopt;
+}
+
+int64_t round_ratio(const Ratio& ratio, emu::Round mode, int64_t low, int64_t high) {
+  const Fraction fraction = exactly(ratio, 0);
+  cpp_int value = rounded(fraction, 0, mode);
+  if (fraction.negative) value = -value;
+  if (value < low) return low;
+  return value > high ? high : static_cast<int64_t>(value);
+}
+
+emu::Dyadic to_dyadic(float value) {
+  ASSAY_ASSERT(std::isfinite(value));
+  if (value == 0) return {};
+  int exponent = 0;
+  auto mantissa = static_cast<int64_t>(std::ldexp(std::frexp(value, &exponent), 24));
+  exponent -= 24;
+  for (; mantissa % 2 == 0; mantissa /= 2) ++exponent;
+  return {mantissa, exponent};
+}
+
+float to_float(emu::Dyadic value) {
+  return std::ldexp(static_cast<float>(value.mantissa), value.exponent);
+}
+
+}  // namespace assay::quant

@@ -1,0 +1,44 @@
+// Exact ratios of scales, and the QScale that stands for one on a chip. Scales are float32, so every ratio is a rational number; it is rounded once, here, to the chip's
+// multiplier. What the chip's steps then do is emu/arith/requant.h's.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "emu/arith/requant.h"
+#include "emu/target/target.h"
+
+namespace assay::quant {
+
+// product(numerator) / product(denominator) * 2^exponent, every factor taken exactly. Denominators are not zero.
+struct Ratio {
+  std::vector<double> numerator;
+  std::vector<double> denominator;
+  int exponent = 0;
+};
+
+// The nearest float64, for messages.
+double approximate(const Ratio& ratio);
+
+// The QScale with which `steps` multiply by `ratio`:
+//
+//   multiplier * 2^left / 2^right * 2^(immediate left shifts) / 2^(immediate right shifts) ~ ratio
+//
+// Steps that multiply: |multiplier| in [2^(bits-1), 2^bits), rounded once from the exact ratio with rule.round; a carry out of the top is halved, exactly. Where the right
+// shift would exceed rule.max_right (0 where the steps have no `shift_right scale`), the multiplier has fewer bits, down to 0. Steps that do not multiply, and rules of one
+// bit: the ratio must be a power of two that the shifts can make. nullopt: no QScale can stand for it, and `problem` says why in words.
+std::optional<emu::QScale> decompose(const Ratio& ratio, const emu::Steps& steps, const emu::MultiplierRule& rule, std::string& problem);
+
+// The same for emu::divide_scaled, which applies multiplier, left and right shift at once. A power of two keeps multiplier 1: all forms of it give the same bits there.
+std::optional<emu::QScale> decompose_divided(const Ratio& ratio, const emu::MultiplierRule& rule, std::string& problem);
+
+// ratio rounded to an integer and saturated to [low, high].
+int64_t round_ratio(const Ratio& ratio, emu::Round mode, int64_t low, int64_t high);
+
+// A float32 is a dyadic number; and back, exactly.
+emu::Dyadic to_dyadic(float value);
+float to_float(emu::Dyadic value);
+
+}  // namespace assay::quant

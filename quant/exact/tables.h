@@ -1,0 +1,33 @@
+// The contents of lookup tables, calculated with more than 300 bits and rounded once: no libm, so the same bytes on every machine.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "emu/arith/table.h"
+#include "quant/graph/operators.h"
+
+namespace assay::quant {
+
+// How the words on both sides of a table stand for real numbers: real = scale * (q - zero_point).
+struct TableSpec {
+  emu::IntType input;
+  emu::TableForm form;
+  float input_scale = 1;
+  int64_t input_zero_point = 0;
+  float output_scale = 1;
+  int64_t output_zero_point = 0;
+  int64_t low = 0;  // of the output's storage
+  int64_t high = 0;
+  emu::Round round = emu::Round::half_even;
+};
+
+// Entry i: clamp(round(f(x) / output_scale) + output_zero_point, low, high), x = the real value of the word min + i * 2^fraction_bits (one beyond the type's last word for
+// the last entry of an interpolated table). Where f has no value, the value at the nearest end of its domain: log at 0 or below is `low`, sqrt below 0 is 0; 1 / 0 is `high`.
+// `op`: Unary, Relu, Clip or LeakyRelu.
+std::vector<int64_t> function_table(const Operator& op, const TableSpec& spec);
+
+// Entry d of `count`: round((2^exponent_bits - 1) * exp(-d * scale)).
+std::vector<int64_t> exponential_table(float scale, int64_t count, uint8_t exponent_bits, emu::Round round);
+
+}  // namespace assay::quant
