@@ -2,9 +2,31 @@
 // them with include_pad. (ONNX AveragePool, GlobalAveragePool, ReduceMean over H, W.)
 #include <algorithm>
 
+#include "quant/ops/lowering.h"
 #include "quant/ops/op.h"
 
 namespace assay::quant {
+namespace {
+
+// By count, 0 to the kernel's area: whether some window has it.
+std::vector<bool> counts_of(const AveragePool& op, const Shape& x, const Shape& y) {
+  const int64_t area = op.kernel[0] * op.kernel[1];
+  std::vector<bool> counts(static_cast<size_t>(area + 1));
+  if (op.include_pad) {
+    counts.back() = true;
+    return counts;
+  }
+  const auto inside = [&](size_t axis, int64_t at) {
+    const int64_t first = at * op.stride[axis] - op.pads[axis];
+    return std::max<int64_t>(std::min(first + op.kernel[axis], x[axis + 2]) - std::max<int64_t>(first, 0), 0);
+  };
+  for (int64_t oy = 0; oy < y[2]; ++oy) {
+    for (int64_t ox = 0; ox < y[3]; ++ox) counts[static_cast<size_t>(inside(0, oy) * inside(1, ox))] = true;
+  }
+  return counts;
+}
+
+}  // namespace
 
 FloatTensor evaluate(const AveragePool& op, const Inputs& inputs, const Shape& output_shape) {
   const FloatTensor& x = *inputs[0];
@@ -30,6 +52,30 @@ FloatTensor evaluate(const AveragePool& op, const Inputs& inputs, const Shape& o
     }
   }
   return y;
+}
+
+// divide: s_x / s_y beside the division by the count. reciprocal: s_x / (s_y * count), one entry per count where counts differ.
+void lower(const AveragePool& op, const Node& node, Lowering& lowering) {
+  const auto* rule = lowering.rule(node, lowering.target().average_pool, "average_pool");
+  if (rule == nullptr) return;
+  const ValueId x = node.inputs[0];
+  const float scale_x = lowering.scale_of(x), scale_y = lowering.scale_of(node.output);
+  const int64_t area = op.kernel[0] * op.kernel[1];
+  emu::AveragePool pool{lowering.operand(x), op.kernel, op.stride, op.pads, op.include_pad, lowering.zero_point_of(x), lowering.target().accumulate.accumulator, std::nullopt, {}};
+  lowering.check_accumulator(node, pool.acc, lowering.magnitude_of(x) * area);
+  if (rule->form == emu::AverageForm::divide) {
+    pool.divide = rule->round;
+    pool.requant = lowering.requant(node, lowering.divided_scale(node, {{scale_x}, {scale_y}}), rule->steps, "ops.average_pool.steps");
+    return lowering.emit(node, pool);
+  }
+  const std::vector<bool> counts = counts_of(op, lowering.shape_of(x), lowering.shape_of(node.output));
+  const bool one = std::count(counts.begin(), counts.end(), true) == 1;
+  std::vector<Ratio> ratios;
+  for (int64_t count = 1; count <= area; ++count) {
+    if (!one || counts[static_cast<size_t>(count)]) ratios.push_back({{scale_x}, {scale_y, static_cast<double>(count)}});
+  }
+  pool.requant = lowering.requant(node, ratios, rule->steps, "ops.average_pool.steps");
+  lowering.emit(node, pool);
 }
 
 }  // namespace assay::quant

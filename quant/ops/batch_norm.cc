@@ -2,6 +2,8 @@
 #include <cmath>
 #include <tuple>
 
+#include "emu/base/error.h"
+#include "quant/ops/lowering.h"
 #include "quant/ops/op.h"
 
 namespace assay::quant {
@@ -16,6 +18,10 @@ FloatTensor evaluate(const BatchNorm& op, const Inputs& inputs, const Shape& out
     y.data[i] = (y.data[i] - mean[c]) / std::sqrt(variance[c] + op.epsilon) * gamma[c] + beta[c];
   }
   return y;
+}
+
+void lower(const BatchNorm&, const Node& node, Lowering&) {
+  throw InputError(described(node) + ": simplify the graph before quantizing it; no BatchNorm is left then");
 }
 
 }  // namespace assay::quant

@@ -1,6 +1,8 @@
 // y = the inputs one after the other along `axis`. (ONNX Concat.)
 #include <algorithm>
 
+#include "emu/base/error.h"
+#include "quant/ops/lowering.h"
 #include "quant/ops/op.h"
 
 namespace assay::quant {
@@ -18,6 +20,28 @@ FloatTensor evaluate(const Concat& op, const Inputs& inputs, const Shape& output
     }
   }
   return y;
+}
+
+// A plain copy where every input has the output's words; else each input is requantized with s_i / s_y.
+void lower(const Concat& op, const Node& node, Lowering& lowering) {
+  const auto* rule = lowering.rule(node, lowering.target().concat, "concat");
+  if (rule == nullptr) return;
+  emu::Concat concat;
+  concat.axis = op.axis;
+  concat.steps = lowering.steps(rule->steps);
+  for (const ValueId id : node.inputs) {
+    concat.inputs.push_back(lowering.operand(id));
+    concat.zero_points.push_back(lowering.zero_point_of(id));
+  }
+  if (std::all_of(node.inputs.begin(), node.inputs.end(), [&](ValueId id) { return lowering.same_words(id, node.output); })) return lowering.emit(node, concat);
+  if (rule->inputs == emu::InputScales::joint) {
+    throw InputError(described(node) + ": ops.concat.inputs is \"joint\", but not every input has the output's scale and zero point");
+  }
+  for (const ValueId id : node.inputs) {
+    const Ratio ratio{{lowering.scale_of(id)}, {lowering.scale_of(node.output)}};
+    concat.scales.push_back(lowering.scales(node, {ratio}, rule->steps, "ops.concat.steps"));
+  }
+  lowering.emit(node, concat);
 }
 
 }  // namespace assay::quant

@@ -1,6 +1,9 @@
 // y[n,o,h,w] = b[o] + sum over i,ky,kx ascending of x[n, i, h*stride + ky*dilation - top, w*stride + kx*dilation - left] * w[o,i,ky,kx]; outside the image x is 0.
 // x [N,C,H,W], w [O,C/groups,KH,KW], b [O]. One float32 sum per output, the bias last. (ONNX Conv.)
+#include <numeric>
+
 #include "quant/ops/op.h"
+#include "quant/ops/weighted.h"
 
 namespace assay::quant {
 
@@ -38,6 +41,19 @@ FloatTensor evaluate(const Conv& op, const Inputs& inputs, const Shape& output_s
     }
   }
   return y;
+}
+
+void lower(const Conv& op, const Node& node, Lowering& lowering) {
+  const auto* rule = lowering.rule(node, lowering.target().conv, "conv");
+  if (rule == nullptr) return;
+  const Shape& w = lowering.shape_of(node.inputs[1]);
+  const auto outputs = static_cast<size_t>(w[0]);
+  const auto terms = static_cast<size_t>(w[1] * w[2] * w[3]);
+  SumLayout layout{0, w[0], std::vector<size_t>(outputs * terms), std::vector<size_t>(outputs)};
+  for (size_t i = 0; i < layout.sum_of.size(); ++i) layout.sum_of[i] = i / terms;
+  std::iota(layout.channel_of.begin(), layout.channel_of.end(), size_t{0});
+  const Weighted own = lower_weighted(node, rule->steps, "ops.conv.steps", layout, lowering);
+  lowering.emit(node, emu::Conv{own.x, own.w, own.bias, op.stride, op.pads, op.dilation, op.groups, own.zx, own.zw, own.acc, lowering.target().accumulate.order, own.requant});
 }
 
 }  // namespace assay::quant

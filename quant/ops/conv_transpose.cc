@@ -1,6 +1,8 @@
 // The transpose of Conv's linear map: x[n,i,r,c] * w[i,o,ky,kx] is added to y[n, o, r*stride + ky*dilation - top, c*stride + kx*dilation - left], in ascending i,r,c,ky,kx; then
 // b[o]. x [N,I,H,W], w [I,O/groups,KH,KW], b [O]; what falls outside y is cropped. (ONNX ConvTranspose.)
+#include "quant/ops/move.h"
 #include "quant/ops/op.h"
+#include "quant/ops/weighted.h"
 
 namespace assay::quant {
 
@@ -39,6 +41,24 @@ FloatTensor evaluate(const ConvTranspose& op, const Inputs& inputs, const Shape&
     for (size_t k = 0; k < y.size(); ++k) y.data[k] += inputs[2]->data[k / plane % static_cast<size_t>(outputs)];
   }
   return y;
+}
+
+void lower(const ConvTranspose& op, const Node& node, Lowering& lowering) {
+  const auto* rule = lowering.rule(node, lowering.target().conv_transpose, "conv_transpose");
+  if (rule == nullptr) return;
+  // Two taps of the kernel meet in an output pixel only where they agree modulo the stride.
+  const Shape& w = lowering.shape_of(node.inputs[1]);
+  const int64_t outputs = w[1] * op.groups;
+  const int64_t phases = op.stride[0] * op.stride[1];
+  SumLayout layout{1, outputs, {}, std::vector<size_t>(static_cast<size_t>(outputs * phases))};
+  for (size_t s = 0; s < layout.channel_of.size(); ++s) layout.channel_of[s] = s / static_cast<size_t>(phases);
+  for_each_position(w, [&](size_t, const Shape& at) {
+    const int64_t channel = at[0] / (w[0] / op.groups) * w[1] + at[1];
+    layout.sum_of.push_back(static_cast<size_t>((channel * op.stride[0] + at[2] * op.dilation[0] % op.stride[0]) * op.stride[1] + at[3] * op.dilation[1] % op.stride[1]));
+  });
+  const Weighted own = lower_weighted(node, rule->steps, "ops.conv_transpose.steps", layout, lowering);
+  lowering.emit(node,
+                emu::ConvTranspose{own.x, own.w, own.bias, op.stride, op.pads, op.dilation, op.groups, own.zx, own.zw, own.acc, lowering.target().accumulate.order, own.requant});
 }
 
 }  // namespace assay::quant

@@ -1,6 +1,9 @@
 // y[..., m, n] = bias[n] + sum over k ascending of a[..., m, k] * b[..., k, n]; leading axes broadcast. (ONNX MatMul, Gemm.)
+#include <algorithm>
+
 #include "quant/ops/broadcast.h"
 #include "quant/ops/op.h"
+#include "quant/ops/weighted.h"
 
 namespace assay::quant {
 
@@ -27,6 +30,21 @@ FloatTensor evaluate(const MatMul&, const Inputs& inputs, const Shape& output_sh
     }
   }
   return y;
+}
+
+void lower(const MatMul&, const Node& node, Lowering& lowering) {
+  const auto* rule = lowering.rule(node, lowering.target().matmul, "matmul");
+  if (rule == nullptr) return;
+  // Element (batch, k, n) takes part in the sums of (batch, n).
+  const Shape& b = lowering.shape_of(node.inputs[1]);
+  const auto columns = static_cast<size_t>(b.back());
+  const auto matrix = static_cast<size_t>(b[b.size() - 2]) * columns;
+  const auto batches = static_cast<size_t>(element_count(b)) / std::max<size_t>(matrix, 1);
+  SumLayout layout{static_cast<int64_t>(b.size()) - 1, b.back(), std::vector<size_t>(batches * matrix), std::vector<size_t>(batches * columns)};
+  for (size_t i = 0; i < layout.sum_of.size(); ++i) layout.sum_of[i] = i / matrix * columns + i % columns;
+  for (size_t s = 0; s < layout.channel_of.size(); ++s) layout.channel_of[s] = s % columns;
+  const Weighted own = lower_weighted(node, rule->steps, "ops.matmul.steps", layout, lowering);
+  lowering.emit(node, emu::MatMul{own.x, own.w, own.bias, own.zx, own.zw, own.acc, own.requant});
 }
 
 }  // namespace assay::quant

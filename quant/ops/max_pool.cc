@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "quant/ops/lowering.h"
 #include "quant/ops/op.h"
 
 namespace assay::quant {
@@ -29,6 +30,12 @@ FloatTensor evaluate(const MaxPool& op, const Inputs& inputs, const Shape& outpu
     }
   }
   return y;
+}
+
+void lower(const MaxPool& op, const Node& node, Lowering& lowering) {
+  if (!lowering.allowed(node, lowering.target().max_pool, "max_pool")) return;
+  check_copies(node, lowering);
+  lowering.emit(node, emu::MaxPool{lowering.operand(node.inputs[0]), op.kernel, op.stride, op.pads, op.dilation});
 }
 
 }  // namespace assay::quant

@@ -1,4 +1,6 @@
 // y = x surrounded by `value`: begins and ends, one pair per axis; a negative amount crops. (ONNX Pad, mode constant.)
+#include "quant/fake_quantize.h"
+#include "quant/ops/lowering.h"
 #include "quant/ops/move.h"
 #include "quant/ops/op.h"
 
@@ -19,6 +21,15 @@ FloatTensor evaluate(const Pad& op, const Inputs& inputs, const Shape& output_sh
     y.data[element] = inside ? inputs[0]->data[static_cast<size_t>(source)] : op.value;
   });
   return y;
+}
+
+void lower(const Pad& op, const Node& node, Lowering& lowering) {
+  if (!lowering.allowed(node, lowering.target().pad, "pad")) return;
+  check_copies(node, lowering);
+  // The value takes the tensor's quantization (PPQ: passive).
+  const TensorQuantization& own = lowering.quantization(node.output);
+  const int64_t value = quantize_value(op.value, lowering.scale_of(node.output), own.zero_point, own.storage.low, own.storage.high, own.round);
+  lowering.emit(node, emu::Pad{lowering.operand(node.inputs[0]), op.begins, op.ends, value});
 }
 
 }  // namespace assay::quant

@@ -1,4 +1,5 @@
 // y[..., h, w] = x[..., rows[h], columns[w]]. (ONNX Resize, mode nearest; the source indices were worked out at import.)
+#include "quant/ops/lowering.h"
 #include "quant/ops/op.h"
 
 namespace assay::quant {
@@ -16,6 +17,12 @@ FloatTensor evaluate(const ResizeNearest& op, const Inputs& inputs, const Shape&
     }
   }
   return y;
+}
+
+void lower(const ResizeNearest& op, const Node& node, Lowering& lowering) {
+  if (!lowering.allowed(node, lowering.target().resize_nearest, "resize_nearest")) return;
+  check_copies(node, lowering);
+  lowering.emit(node, emu::ResizeNearest{lowering.operand(node.inputs[0]), op.rows, op.columns});
 }
 
 }  // namespace assay::quant

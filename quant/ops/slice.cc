@@ -1,4 +1,5 @@
 // y[i...] = x[starts + i * steps], one entry per axis. (ONNX Slice, Split.)
+#include "quant/ops/lowering.h"
 #include "quant/ops/move.h"
 #include "quant/ops/op.h"
 
@@ -13,6 +14,12 @@ FloatTensor evaluate(const Slice& op, const Inputs& inputs, const Shape& output_
     y.data[element] = inputs[0]->data[static_cast<size_t>(source)];
   });
   return y;
+}
+
+void lower(const Slice& op, const Node& node, Lowering& lowering) {
+  if (!lowering.allowed(node, lowering.target().slice, "slice")) return;
+  check_copies(node, lowering);
+  lowering.emit(node, emu::Slice{lowering.operand(node.inputs[0]), op.starts, op.steps});
 }
 
 }  // namespace assay::quant

@@ -2,6 +2,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "quant/exact/tables.h"
+#include "quant/ops/lowering.h"
 #include "quant/ops/op.h"
 
 namespace assay::quant {
@@ -23,6 +25,25 @@ FloatTensor evaluate(const Softmax& op, const Inputs& inputs, const Shape& outpu
     for (size_t i = 0; i < extent; ++i) first[i * stride] /= sum;
   }
   return y;
+}
+
+// e(d) = round((2^bits - 1) * exp(-d * s_x)) for d = max - q, which no zero point can change; y = e / (sum of e) / s_y.
+void lower(const Softmax& op, const Node& node, Lowering& lowering) {
+  const auto* rule = lowering.rule(node, lowering.target().softmax, "softmax");
+  if (rule == nullptr) return;
+  const ValueId x = node.inputs[0];
+  const emu::IntType type = lowering.quantization(x).storage.type;
+  if (type.bits > 16) {
+    lowering.forbid(node, "ops.softmax has a table of all differences, and '" + lowering.graph().value(x).name + "' is " + to_string(type));
+    return;
+  }
+  const int64_t count = int64_t{1} << type.bits;
+  const emu::Tensor table(emu::IntType{32, false}, {count}, exponential_table(lowering.scale_of(x), count, rule->exponent_bits, rule->table_round));
+  const emu::ScaleRef scale = lowering.divided_scale(node, {{}, {lowering.scale_of(node.output)}});
+  const Wide one = (Wide{1} << rule->exponent_bits) - 1;
+  lowering.check_accumulator(node, rule->accumulator, one * lowering.shape_of(x)[static_cast<size_t>(op.axis)]);
+  lowering.emit(node, emu::Softmax{lowering.operand(x), lowering.constant(node.name + ".exp", table), op.axis, rule->accumulator, rule->divide,
+                                   lowering.requant(node, scale, rule->steps, "ops.softmax.steps")});
 }
 
 }  // namespace assay::quant

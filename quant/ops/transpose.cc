@@ -1,4 +1,5 @@
 // y's axis i is x's axis permutation[i]. (ONNX Transpose.)
+#include "quant/ops/lowering.h"
 #include "quant/ops/move.h"
 #include "quant/ops/op.h"
 
@@ -13,6 +14,12 @@ FloatTensor evaluate(const Transpose& op, const Inputs& inputs, const Shape& out
     y.data[element] = inputs[0]->data[static_cast<size_t>(source)];
   });
   return y;
+}
+
+void lower(const Transpose& op, const Node& node, Lowering& lowering) {
+  if (!lowering.allowed(node, lowering.target().transpose, "transpose")) return;
+  check_copies(node, lowering);
+  lowering.emit(node, emu::Transpose{lowering.operand(node.inputs[0]), op.permutation});
 }
 
 }  // namespace assay::quant

@@ -1,0 +1,51 @@
+#include "quant/lower.h"
+
+#include <cmath>
+
+#include "emu/base/error.h"
+#include "quant/exact/ratio.h"
+#include "quant/fake_quantize.h"
+#include "quant/ops/lowering.h"
+#include "quant/ops/op.h"
+
+namespace assay::quant {
+namespace {
+
+emu::Tensor quantize_input(const emu::ProgramInput& input, const emu::ValueInfo& info, const FloatTensor& real) {
+  if (real.shape != info.shape) throw InputError("input '" + info.name + "' has shape " + assay::to_string(info.shape) + ", found " + assay::to_string(real.shape));
+  const float scale = to_float(info.scale);
+  std::vector<int64_t> words(real.size());
+  for (size_t i = 0; i < words.size(); ++i) {
+    if (!std::isfinite(real.data[i])) throw InputError("input '" + info.name + "': element " + std::to_string(i) + " is not a finite number");
+    words[i] = quantize_value(real.data[i], scale, info.zero_point, input.low, input.high, input.round);
+  }
+  return emu::Tensor(info.type, info.shape, words);
+}
+
+}  // namespace
+
+Lowered lower(const Quantized& quantized) {
+  Lowering lowering(quantized);
+  for (const Node& node : quantized.graph.nodes) {
+    std::visit([&](const auto& op) { lower(op, node, lowering); }, node.op);
+  }
+  return lowering.finish();
+}
+
+std::vector<emu::Tensor> quantize_inputs(const emu::Program& program, const std::vector<FloatTensor>& inputs) {
+  if (inputs.size() != program.inputs.size()) {
+    throw InputError("the program takes " + std::to_string(program.inputs.size()) + " inputs, found " + std::to_string(inputs.size()));
+  }
+  std::vector<emu::Tensor> words;
+  for (size_t i = 0; i < inputs.size(); ++i) words.push_back(quantize_input(program.inputs[i], program.values[program.inputs[i].value], inputs[i]));
+  return words;
+}
+
+FloatTensor dequantize(const emu::Tensor& tensor, const emu::ValueInfo& info) {
+  const float scale = to_float(info.scale);
+  FloatTensor real(tensor.shape());
+  for (size_t i = 0; i < real.size(); ++i) real.data[i] = static_cast<float>(tensor.at(i) - info.zero_point) * scale;
+  return real;
+}
+
+}  // namespace assay::quant
