@@ -1,5 +1,5 @@
-// Stimuli from disk: .npy, raw float32 (.bin, .raw, .f32) and images (.png, .jpg, .jpeg, .bmp, .pgm, .ppm) with preprocessing, singly, as a folder or as a list file (.txt, one path
-// a line). A model with several inputs: one sub-folder per sample with <input name>.npy each (':' and '/' in names may be written '_').
+// Stimuli from disk: .npy, raw float32 (.bin, .raw, .f32) and images (.png, .jpg, .jpeg, .bmp, .pgm, .ppm) with preprocessing, singly, as a folder or as a list file (.txt, one
+// path a line). A model with several inputs: one sub-folder per sample with <input name>.npy each (':' and '/' in names may be written '_').
 #pragma once
 
 #include <array>
@@ -20,7 +20,7 @@ struct Preprocessing {
   ColorOrder color = ColorOrder::rgb;
   ResizeMethod resize = ResizeMethod::stretch;
   Interpolation interpolation = Interpolation::bilinear;  // as Pillow: the filter's support grows when shrinking
-  int64_t short_side = 0;                                 // for short_side_then_center_crop; 0: the target's shorter side
+  int64_t short_side = 0;                                 // for short_side_then_center_crop; 0: the target's shorter side; the long side is rounded to the nearest pixel
   double scale = 1.0;
   std::vector<double> mean{0};
   std::vector<double> std{1};
@@ -39,7 +39,8 @@ struct InputDescription {
   Shape shape;
 };
 
-// The samples found under `path` for a model with these inputs, in name order: per sample one file per input. InputError: nothing there, an input missing, unknown file kinds.
+// The samples found under `path` for a model with these inputs, per sample one file per input: of a folder in name order, of a list in the list's. A folder's .json, .txt, .md and
+// hidden files are not samples. InputError, with all problems: nothing there, an input missing, unknown file kinds, two samples of one name.
 struct Sample {
   std::string name;                // "000": the file's stem or the sub-folder's name
   std::vector<std::string> files;  // in the order of the inputs
@@ -49,7 +50,8 @@ std::vector<Sample> find_samples(const std::string& path, const std::vector<Inpu
 // Loads one sample. InputError names the file, what it holds and what the model wants (wrong shape or size, NaN or Inf).
 std::vector<FloatTensor> load_sample(const Sample& sample, const std::vector<InputDescription>& inputs, const Preprocessing& preprocessing);
 
-// Labels: a JSON object {"sample name": class index} or, for text files, lines "name index". By sample; InputError where one is missing.
+// Labels: a JSON object {"sample name": class index} (.json) or lines "name index" (any other file); a name may carry a folder and an extension. By sample; InputError where one is
+// missing.
 std::vector<int64_t> load_labels(const std::string& path, const std::vector<Sample>& samples);
 
 }  // namespace assay::vectors
