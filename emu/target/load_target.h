@@ -16,6 +16,9 @@ Target parse_target(const std::string& toml, const std::string& origin);
 // Cross-field rules, each a sentence; empty = legal.
 std::vector<std::string> validate(const Target& target);
 
+// Every key that the loader knows, in the order of schema.h: "name", "storage.input.type", ... What the dictionary must explain and a claim may name.
+std::vector<std::string> known_keys();
+
 // The folder of built-in targets: $ASSAY_TARGETS, or targets beside the source tree / installed share folder.
 std::string default_targets_dir();
 // Paths of *.toml in a folder, sorted by name.

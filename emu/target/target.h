@@ -87,6 +87,12 @@ struct Claim {
   std::string note;
 };
 
+// Where the facts of one section come from: its `source`.
+struct Source {
+  std::string section;  // "storage", "ops.conv"
+  std::string text;
+};
+
 struct Target {
   std::string name;
   std::string summary;
@@ -107,6 +113,7 @@ struct Target {
   std::optional<TableRule> table;
   std::optional<SoftmaxRule> softmax;
   bool max_pool = false, pad = false, reshape = false, transpose = false, slice = false, resize_nearest = false;
+  std::vector<Source> sources;
   std::vector<Claim> claims;
 };
 

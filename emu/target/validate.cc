@@ -1,0 +1,246 @@
+// The cross-field rules of a target, each a sentence that begins with the key to look at.
+#include <algorithm>
+
+#include "emu/target/load_target.h"
+#include "emu/target/schema.h"
+
+namespace assay::emu::schema {
+namespace {
+
+using Keys = std::vector<std::string>;
+
+template <class T>
+int count(const Steps& steps) {
+  return static_cast<int>(std::count_if(steps.begin(), steps.end(), [](const Step& s) { return std::holds_alternative<T>(s); }));
+}
+template <class T>
+int first(const Steps& steps) {
+  const auto it = std::find_if(steps.begin(), steps.end(), [](const Step& s) { return std::holds_alternative<T>(s); });
+  return static_cast<int>(it - steps.begin());
+}
+
+bool is_scale_left(const Step& s) {
+  return std::holds_alternative<ShiftLeft>(s) && !std::get<ShiftLeft>(s).amount;
+}
+bool is_scale_right(const Step& s) {
+  return std::holds_alternative<ShiftRight>(s) && !std::get<ShiftRight>(s).amount;
+}
+bool stores_output(const Step& s) {
+  return (std::holds_alternative<Saturate>(s) && !std::get<Saturate>(s).bits) || (std::holds_alternative<Wrap>(s) && !std::get<Wrap>(s).bits);
+}
+
+// What a list of steps is for, which decides the words that it must and must not have.
+struct Purpose {
+  std::string key;
+  bool has_bias = false;  // conv, conv_transpose, matmul
+  bool scales = true;     // it applies a QScale (else a division has, or nothing does)
+  bool ends_in_output = true;
+  std::optional<IntType> start;  // what the first step is given
+};
+
+class Rules {
+ public:
+  explicit Rules(const Target& target) : t_(target) {}
+
+  std::vector<Broken> take() {
+    storage();
+    quantize();
+    multiplier();
+    operators();
+    for (const Claim& claim : t_.claims) {
+      if (claim.note.empty()) add({"claim"}, "the claim on '" + claim.key + "' needs a note that says what is known");
+    }
+    return std::move(broken_);
+  }
+
+ private:
+  void add(Keys keys, const std::string& why) { broken_.push_back({keys, keys[0] + ": " + why}); }
+
+  void storage() {
+    const auto check = [&](const std::string& key, const Storage& s, int max_bits) {
+      const std::string low = std::to_string(s.low), high = std::to_string(s.high), type = to_string(s.type);
+      if (s.type.bits > max_bits) return add({key + ".type"}, type + " is wider than the " + std::to_string(max_bits) + " bits that such a tensor may have");
+      if (s.low >= s.high) add({key + ".low", key + ".high"}, low + " must be less than high, which is " + high);
+      if (!s.type.holds(s.low)) add({key + ".low", key + ".type"}, low + " does not fit the type " + type);
+      if (!s.type.holds(s.high)) add({key + ".high", key + ".type"}, high + " does not fit the type " + type);
+    };
+    check("storage.input", t_.storage.input, 16), check("storage.activation", t_.storage.activation, 16), check("storage.weight", t_.storage.weight, 16);
+    check("storage.bias", t_.storage.bias, 63);
+    const Storage& bias = t_.storage.bias;
+    if (!bias.type.is_signed || bias.low > 0 || bias.high < 0) {
+      add({"storage.bias.low", "storage.bias.high", "storage.bias.type"}, "a bias has zero point 0, so its type must be signed and low..high must hold 0");
+    }
+  }
+
+  void quantize() {
+    const auto check = [&](const std::string& name, const QuantizeRule& q, const Storage& s) {
+      const std::string key = "quantize." + name, storage = "storage." + name;
+      if (q.symmetry == Symmetry::symmetric && (s.low > 0 || s.high < 0)) {
+        add({key + ".symmetry", storage + ".low", storage + ".high"}, "symmetric means zero point 0, which " + storage + ".low..high does not hold");
+      }
+      if (name != "weight" && q.granularity == Granularity::per_channel) {
+        add({key + ".granularity"}, "per_channel is for weights: a sum over channels needs one scale for all of them");
+      }
+      if (q.granularity == Granularity::per_channel && q.symmetry == Symmetry::asymmetric) {
+        add({key + ".granularity", key + ".symmetry"}, "per_channel needs symmetric: an instruction carries one zero point for its weights");
+      }
+      if (q.observer == "kl" && q.symmetry == Symmetry::asymmetric) add({key + ".observer", key + ".symmetry"}, "kl is defined for symmetric quantization only");
+    };
+    check("input", t_.quantize.input, t_.storage.input);
+    check("activation", t_.quantize.activation, t_.storage.activation);
+    check("weight", t_.quantize.weight, t_.storage.weight);
+  }
+
+  void multiplier() {
+    if (t_.multiplier.bits != 1) return;
+    const auto check = [&](const std::string& key, const QuantizeRule& q) {
+      if (q.scale != ScaleKind::power_of_two) {
+        add({"multiplier.bits", key}, "1 means that requantization only shifts, so " + key + " must be power_of_two");
+      }
+    };
+    check("quantize.input.scale", t_.quantize.input), check("quantize.activation.scale", t_.quantize.activation), check("quantize.weight.scale", t_.quantize.weight);
+    if (t_.leaky_relu) add({"ops.leaky_relu.supported", "multiplier.bits"}, "a slope needs a multiplier, and multiplier.bits is 1; it can be had by ops.table");
+    if (t_.average_pool && t_.average_pool->form == AverageForm::reciprocal) {
+      add({"ops.average_pool.form", "multiplier.bits"}, "a reciprocal needs a multiplier, and multiplier.bits is 1; say divide");
+    }
+  }
+
+  void operators() {
+    const IntType sum = t_.accumulate.accumulator.type;
+    if (!sum.is_signed) add({"accumulate.accumulator"}, "must be signed: products of integers with zero points are");
+    const IntType word{static_cast<uint8_t>(t_.storage.activation.type.bits + 1), true};  // x - zero point
+    if (t_.conv) steps({"ops.conv.steps", true, true, true, sum}, t_.conv->steps);
+    if (t_.conv_transpose) steps({"ops.conv_transpose.steps", true, true, true, sum}, t_.conv_transpose->steps);
+    if (t_.matmul) steps({"ops.matmul.steps", true, true, true, sum}, t_.matmul->steps);
+    if (t_.mul) steps({"ops.mul.steps", false, true, true, sum}, t_.mul->steps);
+    if (t_.requantize) steps({"ops.requantize.steps", false, true, true, word}, t_.requantize->steps);
+    if (t_.leaky_relu) steps({"ops.leaky_relu.steps", false, true, true, word}, t_.leaky_relu->steps);
+    if (t_.add) addition(*t_.add, sum, word);
+    if (t_.concat) {
+      if (t_.concat->inputs == InputScales::joint) {
+        none("ops.concat.steps", "ops.concat.inputs", t_.concat->steps);
+      } else {
+        steps({"ops.concat.steps", false, true, true, word}, t_.concat->steps);
+      }
+    }
+    if (t_.average_pool) {
+      const bool divides = t_.average_pool->form == AverageForm::divide;
+      steps({"ops.average_pool.steps", false, !divides, true, sum}, t_.average_pool->steps);
+    }
+    if (t_.table && t_.table->form.fraction_bits >= t_.storage.activation.type.bits) {
+      add({"ops.table.fraction_bits", "storage.activation.type"}, "must be fewer than the bits of an activation, which has " + std::to_string(t_.storage.activation.type.bits));
+    }
+    if (t_.softmax) softmax(*t_.softmax);
+  }
+
+  void addition(const AddRule& rule, IntType sum, IntType word) {
+    if (rule.inputs == InputScales::joint) {
+      none("ops.add.operand_steps", "ops.add.inputs", rule.operand_steps);
+      if (rule.headroom.bits != 0) add({"ops.add.headroom", "ops.add.inputs"}, "must be 0 where inputs are joint: they are added as they are");
+    } else {
+      if (word.bits + rule.headroom.bits >= sum.bits) {
+        add({"ops.add.headroom", "storage.activation.type", "accumulate.accumulator"}, std::to_string(rule.headroom.bits) + " leaves no room: an operand of " +
+                                                                                           std::to_string(word.bits) + " bits shifted so far fills the accumulator's " +
+                                                                                           std::to_string(sum.bits));
+      }
+      steps({"ops.add.operand_steps", false, true, false, word}, rule.operand_steps);
+    }
+    steps({"ops.add.steps", false, true, true, sum}, rule.steps);
+  }
+
+  void softmax(const SoftmaxRule& rule) {
+    if (rule.accumulator.type.bits <= rule.exponent_bits) {
+      add({"ops.softmax.accumulator", "ops.softmax.exponent_bits"}, "must be wider than exponent_bits, or the sum of two terms leaves it");
+    }
+    steps({"ops.softmax.steps", false, false, true, IntType{62, true}}, rule.steps);
+  }
+
+  void none(const std::string& key, const std::string& inputs, const Steps& list) {
+    if (!list.empty()) add({key, inputs}, "must be [] where inputs are joint: they already have one scale");
+  }
+
+  void steps(const Purpose& p, const Steps& list) {
+    words(p, list);
+    if (p.ends_in_output) output(p, list);
+    range(p, list);
+  }
+
+  // Which steps a list must have, and which it must not.
+  void words(const Purpose& p, const Steps& list) {
+    const Keys key{p.key};
+    const auto lefts = std::count_if(list.begin(), list.end(), is_scale_left);
+    const auto rights = std::count_if(list.begin(), list.end(), is_scale_right);
+    const int multiplies = count<Multiply>(list), biases = count<AddBias>(list);
+    if (p.has_bias && biases != 1) add(key, "must hold add_bias once, or the bias would be lost or added twice");
+    if (!p.has_bias && biases != 0) add(key, "must not hold add_bias: there is no bias here");
+    if (!p.scales && (lefts != 0 || rights != 0 || multiplies != 0)) return add(key, "must not hold multiply or a shift by scale: the division has applied the scale already");
+    if (!p.scales) return;
+    if (rights != 1) add(key, "must hold 'shift_right scale <rounding>' once: without it no ratio of scales below 1 can be applied, and twice applies it twice");
+    if (lefts > 1) add(key, "must hold 'shift_left scale' at most once");
+    if (multiplies > 1) add(key, "must hold multiply at most once: the scale has one multiplier");
+    if (multiplies != 0 && t_.multiplier.bits == 1) add({p.key, "multiplier.bits"}, "multiply is pointless where multiplier.bits is 1: the multiplier is always 1");
+    if (multiplies == 0 && t_.multiplier.bits != 1) {
+      add({p.key, "multiplier.bits"}, "must hold multiply: multiplier.bits is " + std::to_string(t_.multiplier.bits) + ", and a multiplier that is not applied changes the scale");
+    }
+    if (multiplies == 1 && rights == 1) {
+      const auto right = std::find_if(list.begin(), list.end(), is_scale_right) - list.begin();
+      if (right < first<Multiply>(list)) add(key, "shift_right scale comes before multiply, so it would discard the bits that the multiplier needs");
+    }
+  }
+
+  // The end: scaled value, zero point, into the output's type, clamp.
+  void output(const Purpose& p, const Steps& list) {
+    const Keys key{p.key};
+    const auto stored = std::find_if(list.begin(), list.end(), stores_output);
+    if (stored == list.end()) return add(key, "must hold 'saturate output' or 'wrap output', or the result may not fit what it is stored in");
+    const auto after = std::find_if(stored + 1, list.end(), [](const Step& s) { return !std::holds_alternative<Clamp>(s); });
+    if (after != list.end()) add(key, "'" + to_string(*after) + "' comes after '" + to_string(*stored) + "', so the result may not fit; only clamp may follow");
+    if (count<Clamp>(list) > 1) add(key, "must hold clamp at most once");
+    const bool asymmetric = t_.quantize.activation.symmetry == Symmetry::asymmetric;
+    const int zeros = count<AddZeroPoint>(list);
+    if (asymmetric && zeros != 1) add({p.key, "quantize.activation.symmetry"}, "must hold add_zero_point once: activations are asymmetric");
+    if (!asymmetric && zeros != 0) add({p.key, "quantize.activation.symmetry"}, "must not hold add_zero_point: activations are symmetric, their zero point is 0");
+    const auto last = [&](auto predicate) {
+      for (size_t i = list.size(); i-- > 0;) {
+        if (predicate(list[i])) return static_cast<int>(i);
+      }
+      return -1;
+    };
+    const int scaled = last([](const Step& s) {
+      return std::holds_alternative<Multiply>(s) || std::holds_alternative<ShiftLeft>(s) || std::holds_alternative<ShiftRight>(s) || std::holds_alternative<AddBias>(s);
+    });
+    if (count<Clamp>(list) > 0 && first<Clamp>(list) < std::max(scaled, first<AddZeroPoint>(list) * zeros)) {
+      add(key, "clamp bounds are in output steps, so clamp must come after the scale and after add_zero_point");
+    }
+    if (zeros > 0 && first<AddZeroPoint>(list) < scaled) add(key, "the zero point is in output steps, so add_zero_point must come after every shift, multiply and add_bias");
+  }
+
+  // No value may leave 126 bits (95 before multiply), whatever the scale.
+  void range(const Purpose& p, const Steps& list) {
+    int bits = p.start->bits - 1;  // |value| <= 2^bits
+    for (const Step& step : list) {
+      if (std::holds_alternative<AddBias>(step)) bits = std::max<int>(bits, t_.storage.bias.type.bits - 1) + 1;
+      if (std::holds_alternative<AddZeroPoint>(step)) bits = std::max<int>(bits, t_.storage.activation.type.bits) + 1;
+      if (const auto* s = std::get_if<ShiftLeft>(&step)) bits += s->amount.value_or(t_.multiplier.max_left).bits;
+      if (const auto* s = std::get_if<ShiftRight>(&step)) bits = std::max(1, bits - (s->amount ? s->amount->bits : 0)) + 1;
+      if (const auto* s = std::get_if<Saturate>(&step)) bits = std::min<int>(bits, s->bits.value_or(t_.storage.activation.type.bits));
+      if (const auto* s = std::get_if<Wrap>(&step)) bits = std::min<int>(bits, s->bits.value_or(t_.storage.activation.type.bits));
+      if (std::holds_alternative<Multiply>(step)) bits = bits >= 95 ? 127 : bits + t_.multiplier.bits;
+      if (bits >= 126) {
+        return add({p.key, "multiplier.max_left", "multiplier.bits", "storage.bias.type", "storage.activation.type", "accumulate.accumulator"},
+                   "'" + to_string(step) + "' can leave the 126 bits that a value may have; saturate before it, or lower multiplier.max_left");
+      }
+    }
+  }
+
+  const Target& t_;
+  std::vector<Broken> broken_;
+};
+
+}  // namespace
+
+std::vector<Broken> broken_rules(const Target& target) {
+  return Rules(target).take();
+}
+
+}  // namespace assay::emu::schema

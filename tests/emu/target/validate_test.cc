@@ -1,0 +1,114 @@
+// Each cross-field rule of a target: the smallest change of a legal one that breaks it, and the sentence that says so.
+#include <gtest/gtest.h>
+
+#include <cctype>
+#include <functional>
+
+#include "emu/target/load_target.h"
+
+namespace assay::emu {
+namespace {
+
+Target target_of(const std::string& name) {
+  return load_target(std::string(ASSAY_SOURCE_DIR) + "/emu/targets/" + name + ".toml");
+}
+
+struct Case {
+  std::string base;
+  std::function<void(Target&)> change;
+  std::string sentence;  // a part of it, the key included
+};
+
+void PrintTo(const Case& c, std::ostream* out) {
+  *out << c.sentence;
+}
+
+class BreaksOneRule : public testing::TestWithParam<Case> {};
+
+TEST_P(BreaksOneRule, AndTheSentenceNamesTheKey) {
+  Target target = target_of(GetParam().base);
+  ASSERT_TRUE(validate(target).empty());
+  GetParam().change(target);
+  const auto sentences = validate(target);
+  bool said = false;
+  std::string all;
+  for (const auto& sentence : sentences) said = said || sentence.find(GetParam().sentence) != std::string::npos, all += "\n" + sentence;
+  EXPECT_TRUE(said) << "expected: " << GetParam().sentence << "\nfound:" << all;
+}
+
+std::function<void(Target&)> conv_steps(const std::string& steps) {
+  return [=](Target& t) { t.conv->steps = parse_steps(steps); };
+}
+
+const std::vector<Case> kCases = {
+    {"nxp_int8", [](Target& t) { t.storage.weight.high = 128; }, "storage.weight.high: 128 does not fit the type s8"},
+    {"nxp_int8", [](Target& t) { t.storage.input.low = -129; }, "storage.input.low: -129 does not fit the type s8"},
+    {"nxp_int8", [](Target& t) { t.storage.input.low = 127; }, "storage.input.low: 127 must be less than high"},
+    {"nxp_int8", [](Target& t) { t.storage.activation.type = kS32; }, "storage.activation.type: s32 is wider than the 16 bits"},
+    {"nxp_int8",
+     [](Target& t) {
+       t.storage.bias = {IntType{32, false}, 0, 5};
+     },
+     "storage.bias.low: a bias has zero point 0"},
+    {"nxp_int8", [](Target& t) { t.storage.activation.low = 1; }, "quantize.activation.symmetry: symmetric means zero point 0"},
+    {"nxp_int8", [](Target& t) { t.quantize.activation.granularity = Granularity::per_channel; }, "quantize.activation.granularity: per_channel is for weights"},
+    {"nxp_int8", [](Target& t) { t.quantize.weight.symmetry = Symmetry::asymmetric; }, "quantize.weight.granularity: per_channel needs symmetric"},
+    {"dsp_int8", [](Target& t) { t.quantize.input.observer = "kl"; }, "quantize.input.observer: kl is defined for symmetric"},
+    {"nxp_int8", [](Target& t) { t.quantize.weight.scale = ScaleKind::real; },
+     "multiplier.bits: 1 means that requantization only shifts, so quantize.weight.scale must be power_of_two"},
+    {"nxp_int8", [](Target& t) { t.leaky_relu = StepsRule{t.mul->steps}; }, "ops.leaky_relu.supported: a slope needs a multiplier"},
+    {"nxp_int8", [](Target& t) { t.average_pool->form = AverageForm::reciprocal; }, "ops.average_pool.form: a reciprocal needs a multiplier"},
+    {"nxp_int8", [](Target& t) { t.multiplier.bits = 8; }, "ops.conv.steps: must hold multiply: multiplier.bits is 8"},
+    {"nxp_int8",
+     [](Target& t) {
+       t.accumulate.accumulator.type = IntType{32, false};
+     },
+     "accumulate.accumulator: must be signed"},
+    {"nxp_int8", [](Target& t) { t.add->operand_steps = t.mul->steps; }, "ops.add.operand_steps: must be [] where inputs are joint"},
+    {"nxp_int8", [](Target& t) { t.add->headroom = LeftShift{1}; }, "ops.add.headroom: must be 0 where inputs are joint"},
+    {"nxp_int8", [](Target& t) { t.concat->steps = t.mul->steps; }, "ops.concat.steps: must be [] where inputs are joint"},
+    {"dsp_int8", [](Target& t) { t.add->headroom = LeftShift{23}; }, "ops.add.headroom: 23 leaves no room"},
+    {"nxp_int8", [](Target& t) { t.table->form.fraction_bits = 8; }, "ops.table.fraction_bits: must be fewer than the bits of an activation"},
+    {"nxp_int8", [](Target& t) { t.softmax->exponent_bits = 32; }, "ops.softmax.accumulator: must be wider than exponent_bits"},
+    {"nxp_int8", [](Target& t) { t.softmax->steps = t.mul->steps; }, "ops.softmax.steps: must not hold multiply or a shift by scale"},
+    {"nxp_int8", [](Target& t) { t.claims[0].note.clear(); }, "claim: the claim on 'quantize.*' needs a note"},
+    {"nxp_int8", conv_steps("shift_right scale half_up; saturate output"), "ops.conv.steps: must hold add_bias once"},
+    {"nxp_int8", [](Target& t) { t.mul->steps = t.conv->steps; }, "ops.mul.steps: must not hold add_bias"},
+    {"nxp_int8", conv_steps("add_bias; saturate output"), "ops.conv.steps: must hold 'shift_right scale <rounding>' once"},
+    {"nxp_int8", conv_steps("add_bias; shift_right scale floor; shift_right scale floor; saturate output"), "ops.conv.steps: must hold 'shift_right scale <rounding>' once"},
+    {"nxp_int8", conv_steps("add_bias; shift_left scale; shift_left scale; shift_right scale floor; saturate output"), "ops.conv.steps: must hold 'shift_left scale' at most once"},
+    {"nxp_int8", conv_steps("add_bias; multiply; shift_right scale floor; saturate output"), "ops.conv.steps: multiply is pointless where multiplier.bits is 1"},
+    {"dsp_int8", conv_steps("add_bias; multiply; multiply; shift_right scale floor; add_zero_point; saturate output"), "ops.conv.steps: must hold multiply at most once"},
+    {"dsp_int8", conv_steps("add_bias; shift_right scale floor; multiply; add_zero_point; saturate output"), "ops.conv.steps: shift_right scale comes before multiply"},
+    {"nxp_int8", conv_steps("add_bias; shift_right scale floor; saturate 8"), "ops.conv.steps: must hold 'saturate output' or 'wrap output'"},
+    {"nxp_int8", conv_steps("add_bias; saturate output; shift_left scale; shift_right scale floor"), "'shift_left scale' comes after 'saturate output'"},
+    {"dsp_int8", conv_steps("add_bias; multiply; shift_right scale floor; saturate output; add_zero_point"), "'add_zero_point' comes after 'saturate output'"},
+    {"nxp_int8", conv_steps("add_bias; shift_right scale floor; saturate output; clamp; clamp"), "ops.conv.steps: must hold clamp at most once"},
+    {"dsp_int8", conv_steps("add_bias; multiply; shift_right scale floor; saturate output"), "ops.conv.steps: must hold add_zero_point once"},
+    {"nxp_int8", conv_steps("add_bias; shift_right scale floor; add_zero_point; saturate output"), "ops.conv.steps: must not hold add_zero_point"},
+    {"dsp_int8", conv_steps("add_bias; multiply; shift_right scale floor; clamp; add_zero_point; saturate output"), "ops.conv.steps: clamp bounds are in output steps"},
+    {"nxp_int8", conv_steps("add_bias; clamp; shift_right scale floor; saturate output"), "ops.conv.steps: clamp bounds are in output steps"},
+    {"dsp_int8", conv_steps("add_bias; add_zero_point; multiply; shift_right scale floor; saturate output"), "ops.conv.steps: the zero point is in output steps"},
+    {"dsp_int8", conv_steps("add_bias; shift_left 62; shift_left 62; multiply; shift_right scale floor; add_zero_point; saturate output"), "can leave the 126 bits"},
+};
+
+INSTANTIATE_TEST_SUITE_P(Validate, BreaksOneRule, testing::ValuesIn(kCases), [](const auto& named) {
+  std::string name = std::to_string(named.index) + "_" + named.param.sentence.substr(0, 80);
+  for (char& c : name) c = std::isalnum(static_cast<unsigned char>(c)) != 0 ? c : '_';
+  return name;
+});
+
+TEST(Validate, AcceptsTheRequantizersThatOtherChipsHave) {
+  Target t = target_of("dsp_int8");
+  t.multiplier.max_left = LeftShift{31};
+  for (const char* steps :
+       {"add_bias; shift_left scale; multiply; shift_right 31 half_up; saturate 32; shift_right scale half_away; add_zero_point; saturate output; clamp",  // two roundings
+        "shift_right 3 half_up; saturate 16; add_bias; saturate 16; multiply; shift_right scale half_up; add_zero_point; saturate output",                 // two stages
+        "add_bias; multiply; shift_right scale half_away; add_zero_point; clamp; saturate output", "add_bias; multiply; shift_right scale floor; add_zero_point; wrap output"}) {
+    t.conv->steps = parse_steps(steps);
+    EXPECT_TRUE(validate(t).empty()) << steps << "\n" << validate(t)[0];
+  }
+}
+
+}  // namespace
+}  // namespace assay::emu
