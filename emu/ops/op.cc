@@ -107,9 +107,10 @@ Tensor requantize_runs(const std::vector<int64_t>& accumulators, const std::vect
   const Operands operands(requant, bias, channels, context, scale_of);
   const Steps& steps = context.steps(requant.steps);
   for (size_t i = 0; i < overflowed.size(); ++i) {
-    if (overflowed[i] != 0) count(run.overflows.accumulator, channels, i);
+    if ((overflowed[i] & kAccumulatorOverflowed) != 0) count(run.overflows.accumulator, channels, i);
   }
-  const auto put = [&](size_t i, Wide value, const StepEvents& events) {
+  const auto put = [&](size_t i, Wide value, StepEvents events) {
+    if (!overflowed.empty() && (overflowed[i] & kOperandOverflowed) != 0) events.intermediate = true;
     ASSAY_ASSERT(result.type().holds(value));
     result.set(i, static_cast<int64_t>(value));
     count(run.overflows, events, channels, i);

@@ -56,9 +56,13 @@ class OpRun {
 // The axis that channels are counted on, where the operator has no other idea of it: 1, or 0 for results of rank < 2.
 int64_t channel_axis_of(const Shape& result);
 
-// The second half of every accumulating operator: takes one accumulator per output element (row-major in the result's shape; `overflowed[i]` nonzero where its sum left
-// the register; empty: none did), reports the accumulators and each step where wanted, counts, and gives the result. `channel_axis`: the axis that bias and per-channel scales
-// index. `entry(i)`: which QScale of the scale element i uses where that is not the channel (average pooling's counts); null: by channel, or entry 0 where there is one.
+// What happened to an output before its requantization.
+inline constexpr uint8_t kAccumulatorOverflowed = 1;  // its sum left the register
+inline constexpr uint8_t kOperandOverflowed = 2;      // a saturate or wrap of an operand's own steps changed a value; counts as intermediate
+
+// The second half of every accumulating operator: takes one accumulator per output element (row-major in the result's shape; `overflowed[i]` says what happened on
+// the way, flags below; empty: nothing did), reports the accumulators and each step where wanted, counts, and gives the result. `channel_axis`: the axis that bias and per-channel
+// scales index. `entry(i)`: which QScale of the scale element i uses where that is not the channel (average pooling's counts); null: by channel, or entry 0 where there is one.
 Tensor requantize_all(const std::vector<int64_t>& accumulators, const std::vector<uint8_t>& overflowed, const Requant& requant, const std::optional<Ref>& bias,
                       int64_t channel_axis, const OpContext& context, OpRun& run, const std::function<size_t(size_t)>& entry = nullptr);
 

@@ -1,0 +1,73 @@
+#include "emu/ops/check.h"
+
+#include <algorithm>
+
+namespace assay::emu {
+namespace {
+
+std::string number(int64_t value) {
+  return std::to_string(value);
+}
+std::string quoted(std::string_view key) {
+  return "'" + std::string(key) + "'";
+}
+
+}  // namespace
+
+bool Check::that(bool holds, const std::string& problem) {
+  if (!holds) problems_.push_back(problem);
+  return holds;
+}
+
+bool Check::rank_is(Ref ref, std::string_view key, size_t rank) {
+  const Shape& shape = context_.shape(ref);
+  return that(shape.size() == rank, quoted(key) + " must have " + std::to_string(rank) + " axes, its shape is " + to_string(shape));
+}
+
+bool Check::attribute(const std::vector<int64_t>& values, std::string_view key, size_t count, int64_t low, int64_t high) {
+  if (!that(values.size() == count, quoted(key) + " must have " + std::to_string(count) + " values, it has " + std::to_string(values.size()))) return false;
+  const auto bad = std::find_if(values.begin(), values.end(), [&](int64_t value) { return value < low || value > high; });
+  return bad == values.end() || that(false, quoted(key) + " must lie between " + number(low) + " and " + number(high) + ", found " + number(*bad));
+}
+
+bool Check::is_result_shape(const Shape& expected) {
+  const Shape& found = context_.result().shape;
+  return that(found == expected, "the result must have shape " + to_string(expected) + ", it has " + to_string(found));
+}
+
+bool Check::few_axes(const Shape& shape, const std::string& name) {
+  return that(shape.size() <= kMaxRank, name + " has " + std::to_string(shape.size()) + " axes; at most " + std::to_string(kMaxRank) + " are possible");
+}
+
+bool Check::operand(Ref ref, std::string_view key) {
+  const IntType type = context_.type(ref);
+  const bool few = few_axes(context_.shape(ref), quoted(key));
+  return that(type.bits <= 32, quoted(key) + " is " + to_string(type) + "; arithmetic takes operands of at most 32 bits") && few;
+}
+
+bool Check::products(Ref a, Ref b) {
+  const int bits = context_.type(a).bits + context_.type(b).bits;
+  return that(bits <= 62, "a product of " + to_string(context_.type(a)) + " and " + to_string(context_.type(b)) + " may need more than 62 bits; use narrower operands");
+}
+
+bool Check::bias(const std::optional<Ref>& bias, int64_t channels) {
+  if (!bias) return true;
+  const Shape expected{channels};
+  const Shape& found = context_.shape(*bias);
+  return that(bias->is_constant, "'b' must be a constant") && that(found == expected, "'b' must have shape " + to_string(expected) + ", it has " + to_string(found));
+}
+
+bool Check::moves(Ref x, std::string_view key) {
+  const ValueInfo& result = context_.result();
+  const auto differs = [&](const std::string& what, const std::string& own, const std::string& results) {
+    return quoted(key) + " has " + what + " " + own + ", the result " + results + "; elements only move here, so they must be equal";
+  };
+  bool good = few_axes(context_.shape(x), quoted(key)) && few_axes(result.shape, "the result");
+  good &= that(context_.type(x) == result.type, differs("type", to_string(context_.type(x)), to_string(result.type)));
+  if (x.is_constant) return good;
+  const ValueInfo& value = context_.value(x.index);
+  good &= that(value.zero_point == result.zero_point, differs("zero point", number(value.zero_point), number(result.zero_point)));
+  return that(value.scale == result.scale, differs("scale", to_string(value.scale), to_string(result.scale))) && good;
+}
+
+}  // namespace assay::emu

@@ -1,0 +1,35 @@
+// Product of two tensors, element by element.
+//
+//   y = requant((a - za) * (b - zb))
+//
+//   a, b    broadcast to y        at most 32 bits     a - za            |.| < 2^bits of a
+//   product                                           |.| < 2^62 (the two widths together have at most 62 bits)
+//   stored                        the product in the accumulator: its range
+//   y
+//
+// Overflow: the accumulator's rule, once. Scale: one, or one per channel (axis 1).
+// Source: TFLite's int8 MUL; ONNX Runtime's QLinearMul.
+#include "emu/ops/elementwise.h"
+
+namespace assay::emu {
+
+void check(const Mul& op, const OpContext& context, Problems& problems) {
+  Check check(context, problems);
+  check_elementwise(check, context, op.a, op.b);
+  check.products(op.a, op.b);
+}
+
+Tensor execute(const Mul& op, const OpContext& context, OpRun& run) {
+  const std::vector<int64_t> a = centred(context.tensor(op.a).values(), op.za);
+  const std::vector<int64_t> b = centred(context.tensor(op.b).values(), op.zb);
+  const Register reg(op.acc);
+  Sums sums;
+  walk_elementwise(context, op.a, op.b, [&](size_t in_a, size_t in_b) {
+    bool left_register = false;
+    sums.values.push_back(reg.add(0, a[in_a] * b[in_b], left_register));
+    sums.overflowed.push_back(left_register ? 1 : 0);
+  });
+  return requantize_all(sums.values, sums.overflowed, op.requant, std::nullopt, channel_axis_of(context.result().shape), context, run);
+}
+
+}  // namespace assay::emu

@@ -1,0 +1,58 @@
+// The accumulator as the reference bodies' inner loops use it: Accumulator::add without 128-bit arithmetic where the register's width makes it superfluous.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <vector>
+
+#include "emu/arith/accumulator.h"
+
+namespace assay::emu {
+
+class Register {
+ public:
+  explicit Register(const Accumulator& accumulator)
+      : accumulator_(accumulator),
+        narrow_(accumulator.type.bits <= 62),
+        low_(static_cast<int64_t>(accumulator.type.min())),
+        high_(narrow_ ? static_cast<int64_t>(accumulator.type.max()) : 0) {}
+
+  // sum + term as the register keeps it; |term| < 2^62 (operators check their operands' widths for it). `overflowed` becomes true where the exact sum left the register.
+  int64_t add(int64_t sum, int64_t term, bool& overflowed) const {
+    if (!narrow_) return accumulator_.add(sum, term, overflowed);
+    const int64_t exact = sum + term;  // |sum| < 2^62, so this fits
+    if (exact >= low_ && exact <= high_) return exact;
+    overflowed = true;
+    return static_cast<int64_t>(store(exact, accumulator_.type, accumulator_.overflow));
+  }
+
+  // No partial sum of terms whose magnitudes add up to `worst` can leave the register, in any order: a plain sum is what it holds.
+  bool never_overflows(Wide worst) const { return accumulator_.type.is_signed && fits(accumulator_, worst); }
+
+ private:
+  Accumulator accumulator_;
+  bool narrow_;
+  int64_t low_;
+  int64_t high_;
+};
+
+// One accumulator per output element, and where it overflowed: what requantize_all takes.
+struct Sums {
+  std::vector<int64_t> values;
+  std::vector<uint8_t> overflowed;
+  friend bool operator==(const Sums&, const Sums&) = default;
+};
+
+// All elements minus the zero point.
+inline std::vector<int64_t> centred(std::vector<int64_t> values, int64_t zero_point) {
+  for (int64_t& value : values) value -= zero_point;
+  return values;
+}
+
+inline int64_t largest_magnitude(const std::vector<int64_t>& values) {
+  int64_t largest = 0;
+  for (const int64_t value : values) largest = std::max(largest, value < 0 ? -value : value);
+  return largest;
+}
+
+}  // namespace assay::emu

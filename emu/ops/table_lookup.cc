@@ -1,0 +1,38 @@
+// Any function of one value, by table.
+//
+//   y = look_up(table, x)       (emu/arith/table.h: the word of x selects an entry, directly or between two)
+//
+//   x       any shape             at most 16 bits
+//   table   constant of y's type  2^bits of x entries, or 2^(bits - fraction_bits) + 1 with interpolation; its order is that of x's values, lowest first
+//   y       the same shape        an entry, or a value between two neighbours: always of y's type
+//
+// Neither sum nor overflow: what the entries hold was decided at lowering, zero points included.
+// Source: TFLite's 256-entry tables of int8 activations and 513-entry tables of int16; TOSA's TABLE.
+#include "emu/ops/check.h"
+
+namespace assay::emu {
+
+void check(const TableLookup& op, const OpContext& context, Problems& problems) {
+  Check check(context, problems);
+  check.is_result_shape(context.shape(op.x));
+  const IntType in = context.type(op.x);
+  if (!check.that(in.bits <= 16, "'x' is " + to_string(in) + "; a table is selected by 16 bits at most")) return;
+  if (!check.that(op.form.fraction_bits < in.bits, "'form' interpolates over " + std::to_string(op.form.fraction_bits) + " bits, but 'x' has only " + std::to_string(in.bits)))
+    return;
+  const IntType type = context.type(op.table);
+  check.that(op.table.is_constant, "'table' must be a constant");
+  check.that(type == context.result().type, "'table' is " + to_string(type) + ", the result " + to_string(context.result().type));
+  check.that(type.bits <= 32, "'table' is " + to_string(type) + "; entries have 32 bits at most");
+  const Shape expected{table_entries(in, op.form)};
+  check.that(context.shape(op.table) == expected, "'table' must have shape " + to_string(expected) + ", it has " + to_string(context.shape(op.table)));
+}
+
+Tensor execute(const TableLookup& op, const OpContext& context, OpRun&) {
+  const IntType in = context.type(op.x);
+  const std::vector<int64_t> entries = context.tensor(op.table).values();
+  std::vector<int64_t> values = context.tensor(op.x).values();
+  for (int64_t& value : values) value = look_up(entries, in, op.form, value);
+  return Tensor(context.result().type, context.result().shape, values);
+}
+
+}  // namespace assay::emu
