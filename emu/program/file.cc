@@ -102,6 +102,7 @@ class Reader {
   void list(std::vector<Item>& items, size_t item_bytes, const char* what, Read read) {
     const auto count = number_up_to<size_t>(INT64_MAX, what);
     if (count > (bytes_.size() - at_) / item_bytes) fail("the file is too short for " + std::to_string(count) + " " + what);
+    items.clear();
     for (size_t i = 0; i < count; ++i) read(items.emplace_back());
   }
   void shape(Shape& extents) {
