@@ -26,8 +26,12 @@ template <class Number>
 Number between(Number low, Number high) {
   return *rc::gen::inRange<Number>(low, static_cast<Number>(high + 1));
 }
-Round any_round() { return kAllRounds[between<size_t>(0, kAllRounds.size() - 1)]; }
-std::string any_name() { return any<std::string>(); }
+Round any_round() {
+  return kAllRounds[between<size_t>(0, kAllRounds.size() - 1)];
+}
+std::string any_name() {
+  return any<std::string>();
+}
 IntType any_type() {
   const bool is_signed = any<bool>();
   return {between<uint8_t>(1, is_signed ? 64 : 63), is_signed};
@@ -91,7 +95,9 @@ Tensor any_tensor() {
   return tensor;
 }
 
-QScale any_scale() { return {any<int64_t>(), LeftShift{between<uint8_t>(0, kMaxShiftBits)}, RightShift{between<uint8_t>(0, kMaxShiftBits)}}; }
+QScale any_scale() {
+  return {any<int64_t>(), LeftShift{between<uint8_t>(0, kMaxShiftBits)}, RightShift{between<uint8_t>(0, kMaxShiftBits)}};
+}
 
 }  // namespace
 
@@ -111,9 +117,8 @@ std::string every_operation() {
          elements(36, -9, 19) +
          "\n@k1 = s32[2] \"conv.bias\" : -40 1000\n"
          "@k2 = s8[2,2,2,2] \"up.weight\" :" +
-         elements(16, -7, 15) +
-         "\n@k3 = s8[256] \"sigmoid\" :" + elements(256, -128, 256) +
-         "\n@k4 = s8[16,3] \"matmul.weight\" :" + elements(48, -20, 41) + "\n@k5 = u32[256] \"exp\" :" + falling_exponentials() +
+         elements(16, -7, 15) + "\n@k3 = s8[256] \"sigmoid\" :" + elements(256, -128, 256) + "\n@k4 = s8[16,3] \"matmul.weight\" :" + elements(48, -20, 41) +
+         "\n@k5 = u32[256] \"exp\" :" + falling_exponentials() +
          "\n"
          "input %0 round=half_even clamp=-128..127 -> s8[1,2,4,4] zy=-3 scale=1*2^-4 \"data\"\n"
          "%1 = conv %0 w=@k0 b=@k1 stride=1,1 pad=1,1,1,1 dilation=1,1 groups=1 zx=-3 zw=0 acc=s32.wrap order=ky,kx,ic scale=@s1 requant=#0 clamp=5..127"
