@@ -65,21 +65,40 @@ uint64_t total(const std::vector<uint64_t>& counts) {
   return std::accumulate(counts.begin(), counts.end(), uint64_t{0});
 }
 
-std::vector<Tensor> run(const Program& program, const std::vector<Tensor>& inputs, Observer& observer, Engine engine) {
-  check_inputs(program, inputs);
-  std::vector<Tensor> owned(program.values.size());
-  std::vector<const Tensor*> values(program.values.size(), nullptr);
-  for (size_t i = 0; i < inputs.size(); ++i) values[program.inputs[i].value] = &inputs[i];
-  const std::vector<size_t> last = last_uses(program);
+struct Machine::Prepared {
+  std::vector<PreparedKernel> kernels;  // by instruction
+  std::vector<size_t> last_uses;        // by value
+};
 
-  for (size_t i = 0; i < program.instructions.size(); ++i) {
-    const auto& [result, operation] = program.instructions[i];
-    const OpContext context(program, result, values);
+Machine::Machine(const Program& program, Engine engine) : program_(program), prepared_(std::make_unique<Prepared>()) {
+  const std::vector<const Tensor*> no_values;
+  for (const auto& [result, operation] : program.instructions) {
+    prepared_->kernels.push_back(engine == Engine::fast ? prepare_kernel(operation, OpContext(program, result, no_values))
+                                                        : PreparedKernel{nullptr, "the reference engine was asked for"});
+  }
+  prepared_->last_uses = last_uses(program);
+}
+
+Machine::~Machine() = default;
+
+const std::string& Machine::why_reference(size_t instruction) const {
+  return prepared_->kernels.at(instruction).why_reference;
+}
+
+std::vector<Tensor> Machine::run(const std::vector<Tensor>& inputs, Observer& observer) const {
+  check_inputs(program_, inputs);
+  std::vector<Tensor> owned(program_.values.size());
+  std::vector<const Tensor*> values(program_.values.size(), nullptr);
+  for (size_t i = 0; i < inputs.size(); ++i) values[program_.inputs[i].value] = &inputs[i];
+  const std::vector<size_t>& last = prepared_->last_uses;
+
+  for (size_t i = 0; i < program_.instructions.size(); ++i) {
+    const auto& [result, operation] = program_.instructions[i];
+    const OpContext context(program_, result, values);
     const bool wanted = observer.wants_intermediates(i);
     OpRun op_run(wanted ? OpRun::Report([&](const std::string& stage, const Tensor& shown) { observer.on_intermediate(i, stage, shown); }) : nullptr);
-    std::optional<Tensor> value;
-    if (engine == Engine::fast && !wanted) value = try_kernel(operation, context, op_run);
-    owned[result] = value ? std::move(*value) : execute_reference(operation, context, op_run);
+    const Kernel& kernel = prepared_->kernels[i].kernel;
+    owned[result] = kernel && !wanted ? kernel(context, op_run) : execute_reference(operation, context, op_run);
     values[result] = &owned[result];
     observer.on_output(i, owned[result], op_run.overflows);
     const auto release = [&](uint32_t index) {
@@ -93,8 +112,12 @@ std::vector<Tensor> run(const Program& program, const std::vector<Tensor>& input
     }
   }
   std::vector<Tensor> outputs;
-  for (const uint32_t output : program.outputs) outputs.push_back(*values[output]);
+  for (const uint32_t output : program_.outputs) outputs.push_back(*values[output]);
   return outputs;
+}
+
+std::vector<Tensor> run(const Program& program, const std::vector<Tensor>& inputs, Observer& observer, Engine engine) {
+  return Machine(program, engine).run(inputs, observer);
 }
 
 std::vector<Tensor> run(const Program& program, const std::vector<Tensor>& inputs) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -32,7 +33,28 @@ class Observer {
 
 enum class Engine : uint8_t { reference, fast };
 
-// inputs[i] belongs to program.inputs[i] and must have its value's type and shape (InputError). Returns program.outputs. The program must be verified.
+// A program ready to run: kernels chosen and their constants repacked once.
+class Machine {
+ public:
+  // The program must be verified, and outlive the machine.
+  explicit Machine(const Program& program, Engine engine = Engine::fast);
+  ~Machine();
+  Machine(const Machine&) = delete;
+  Machine& operator=(const Machine&) = delete;
+
+  // inputs[i] belongs to program.inputs[i] and must have its value's type and shape (InputError). Returns program.outputs. Safe to call from several threads at once.
+  std::vector<Tensor> run(const std::vector<Tensor>& inputs, Observer& observer) const;
+
+  // Why the reference runs an instruction, or "" where a kernel does.
+  const std::string& why_reference(size_t instruction) const;
+
+ private:
+  struct Prepared;
+  const Program& program_;
+  std::unique_ptr<Prepared> prepared_;
+};
+
+// A machine for one run.
 std::vector<Tensor> run(const Program& program, const std::vector<Tensor>& inputs, Observer& observer, Engine engine = Engine::fast);
 std::vector<Tensor> run(const Program& program, const std::vector<Tensor>& inputs);
 

@@ -1,13 +1,21 @@
 #include "emu/kernels/kernels.h"
 
-namespace assay::emu {
+#include "emu/kernels/conv.h"
+#include "emu/kernels/elementwise.h"
 
-std::optional<Tensor> try_kernel(const Operation& /*operation*/, const OpContext& /*context*/, OpRun& /*run*/) {
-  return std::nullopt;
+namespace assay::emu {
+namespace {
+
+// Operations without a kernel of their own.
+template <class Op>
+PreparedKernel prepare(const Op& /*op*/, const OpContext& /*context*/) {
+  return {nullptr, "no kernel for this operation"};
 }
 
-std::string why_reference(const Operation& /*operation*/, const OpContext& /*context*/) {
-  return "no kernel for this operation";
+}  // namespace
+
+PreparedKernel prepare_kernel(const Operation& operation, const OpContext& context) {
+  return std::visit([&](const auto& op) { return prepare(op, context); }, operation);
 }
 
 }  // namespace assay::emu

@@ -1,18 +1,24 @@
-// The fast bodies. A kernel answers only where it can prove that its bytes and counts are the reference's: no sum can leave the accumulator (worst case from the actual
-// weights and the input's range), operands fit the instructions used, and the CPU multiplies int8 exactly (VNNI; without it intermediate int16 pairs would saturate).
-// Floating-point types may appear below this folder only where proven equal to integers.
+// The fast bodies. A kernel is prepared once per instruction, and only where it can prove that its bytes and counts are the reference's: no sum can leave the accumulator (worst
+// case from the actual weights and the input's range), no step can leave the machine's registers, and the instructions that it uses are exact on this CPU.
+// oneDNN, vector code and anything that stands in for a definition live only below this folder.
 #pragma once
 
-#include <optional>
+#include <functional>
+#include <string>
 
 #include "emu/ops/op.h"
 
 namespace assay::emu {
 
-// nullopt: no kernel can prove it; run the reference.
-std::optional<Tensor> try_kernel(const Operation& operation, const OpContext& context, OpRun& run);
+// What execute() would give, faster. Safe to call from several threads at once.
+using Kernel = std::function<Tensor(const OpContext& context, OpRun& run)>;
 
-// Why the reference will run instead of a kernel, or "" where a kernel will: for reports, benchmarks and tests.
-std::string why_reference(const Operation& operation, const OpContext& context);
+struct PreparedKernel {
+  Kernel kernel;              // null: the reference must run
+  std::string why_reference;  // in words, where it must
+};
+
+// `context` needs no values: only constants and descriptions are looked at.
+PreparedKernel prepare_kernel(const Operation& operation, const OpContext& context);
 
 }  // namespace assay::emu

@@ -1,0 +1,123 @@
+#include "emu/kernels/conv.h"
+
+#include <algorithm>
+#include <memory>
+
+#include "emu/base/error.h"
+#include "emu/kernels/conv_sums.h"
+#include "emu/kernels/fast_steps.h"
+
+namespace assay::emu {
+namespace {
+
+struct Exactness {
+  Wide worst = 0;      // the largest possible |sum| of any output
+  std::string refuse;  // why the kernel can't be proven exact, or ""
+};
+
+// Worst case from the actual weights: per output, sum of |w - zw| times the largest |x - zx|.
+Exactness prove(const ConvGeometry& g, IntType x_type, IntType w_type, const std::vector<int64_t>& weights, const Accumulator& accumulator) {
+  if (x_type.bits > 8 || w_type.bits > 8) return {0, "operands of " + to_string(x_type) + " x " + to_string(w_type) + " have no kernel"};
+  const Wide x_low = x_type.min() - g.zx, x_high = x_type.max() - g.zx;
+  const Wide x_worst = std::max(-x_low, x_high);
+  Wide worst = 0;
+  const auto products = static_cast<size_t>(g.products());
+  for (size_t o = 0; o < static_cast<size_t>(g.outputs); ++o) {
+    Wide sum = 0;
+    for (size_t k = 0; k < products; ++k) {
+      const int64_t w = weights[o * products + k] - g.zw;
+      sum += (w < 0 ? -w : w) * x_worst;
+    }
+    worst = std::max(worst, sum);
+  }
+  if (!fits(accumulator, worst)) return {worst, "a sum could leave the accumulator " + to_string(accumulator)};
+  if (worst >= Wide{1} << 31) return {worst, "a sum could leave 32 bits"};
+  return {worst, ""};
+}
+
+// Channels-last sums -> the result's type, NCHW, a tile of pixels at a time.
+template <class Result>
+void requantize_channels_last(const ConvGeometry& g, const FastSteps& steps, const int32_t* sums, Result* results, OverflowCounts& overflows) {
+  constexpr auto kTile = static_cast<int64_t>(FastSteps::kRow);
+  const int64_t pixels = g.out_h * g.out_w;
+  const auto channels = static_cast<size_t>(g.outputs);
+  int32_t row[FastSteps::kRow];
+  for (int64_t n = 0; n < g.batch; ++n) {
+    for (int64_t start = 0; start < pixels; start += kTile) {
+      const int64_t size = std::min(kTile, pixels - start);
+      const int32_t* const tile = sums + (n * pixels + start) * g.outputs;
+      for (size_t c = 0; c < channels; ++c) {
+        for (int64_t i = 0; i < size; ++i) row[i] = tile[i * g.outputs + static_cast<int64_t>(c)];
+        FastSteps::RowCounts counts;
+        steps.run(row, static_cast<size_t>(size), c, results + (n * g.outputs + static_cast<int64_t>(c)) * pixels + start, counts);
+        add_counts(overflows, counts, c, channels);
+      }
+    }
+  }
+}
+
+struct ConvKernel {
+  ConvGeometry geometry;
+  Ref x;
+  ConvSums sums;
+  FastSteps steps;
+
+  Tensor operator()(const OpContext& context, OpRun& run) const {
+    std::vector<int32_t> accumulators(geometry.sums());
+    sums(context.tensor(x), accumulators.data());
+    Tensor result(context.result().type, context.result().shape);
+    std::visit(
+        [&](const auto& storage) {
+          using Result = typename std::decay_t<decltype(storage)>::value_type;
+          requantize_channels_last(geometry, steps, accumulators.data(), result.data<Result>(), run.overflows);
+        },
+        result.storage());
+    return result;
+  }
+};
+
+PreparedKernel prepare_conv(const ConvGeometry& geometry, Ref x, IntType w_type, const std::vector<int64_t>& weights, const std::optional<Ref>& bias,
+                            const Accumulator& accumulator, const Requant& requant, const OpContext& context) {
+  const IntType x_type = context.type(x);
+  const Exactness exactness = prove(geometry, x_type, w_type, weights, accumulator);
+  if (!exactness.refuse.empty()) return {nullptr, exactness.refuse};
+  const auto biases = bias ? context.tensor(*bias).values() : std::vector<int64_t>{};
+  auto steps = FastSteps::prepare(context.steps(requant.steps), exactness.worst, channel_constants(biases, context.scale(requant.scale), static_cast<size_t>(geometry.outputs)),
+                                  context.result(), requant.clamp);
+  if (!steps) return {nullptr, "a requantization step could leave 63 bits"};
+  ConvSums sums = onednn_is_exact(geometry, w_type, weights) ? onednn_conv_sums(geometry, x_type, w_type, weights) : own_conv_sums(geometry, x_type, weights);
+  return {ConvKernel{geometry, x, std::move(sums), std::move(*steps)}, ""};
+}
+
+}  // namespace
+
+PreparedKernel prepare(const Conv& op, const OpContext& context) {
+  if (!op.w.is_constant) return {nullptr, "the weights are no constant"};
+  const Tensor& w = context.tensor(op.w);
+  const Shape &x = context.shape(op.x), &y = context.result().shape;
+  ConvGeometry g;
+  g.batch = x[0], g.channels = x[1], g.height = x[2], g.width = x[3];
+  g.outputs = w.shape()[0], g.kernel_h = w.shape()[2], g.kernel_w = w.shape()[3], g.groups = op.groups;
+  g.out_h = y[2], g.out_w = y[3];
+  g.stride_h = op.stride[0], g.stride_w = op.stride[1], g.dilation_h = op.dilation[0], g.dilation_w = op.dilation[1];
+  g.pad_top = op.pads[0], g.pad_left = op.pads[1], g.pad_bottom = op.pads[2], g.pad_right = op.pads[3];
+  g.zx = op.zx, g.zw = op.zw;
+  return prepare_conv(g, op.x, w.type(), w.values(), op.bias, op.acc, op.requant, context);
+}
+
+PreparedKernel prepare(const MatMul& op, const OpContext& context) {
+  if (!op.b.is_constant) return {nullptr, "neither factor is a constant"};
+  const Tensor& b = context.tensor(op.b);
+  if (b.shape().size() != 2) return {nullptr, "the constant is not a matrix"};
+  const int64_t inner = b.shape()[0], outputs = b.shape()[1];
+  ConvGeometry g;
+  g.channels = inner, g.outputs = outputs, g.zx = op.za, g.zw = op.zb;
+  g.batch = inner == 0 ? 0 : element_count(context.shape(op.a)) / inner;
+  std::vector<int64_t> weights(static_cast<size_t>(inner * outputs));
+  for (int64_t k = 0; k < inner; ++k) {
+    for (int64_t n = 0; n < outputs; ++n) weights[static_cast<size_t>(n * inner + k)] = b.at(static_cast<size_t>(k * outputs + n));
+  }
+  return prepare_conv(g, op.a, b.type(), weights, op.bias, op.acc, op.requant, context);
+}
+
+}  // namespace assay::emu

@@ -1,0 +1,279 @@
+#include "emu/kernels/fast_steps.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "emu/base/error.h"
+#include "emu/kernels/vectorize.h"
+
+namespace assay::emu {
+namespace {
+
+Wide magnitude(Wide value) {
+  return value < 0 ? -value : value;
+}
+
+Wide magnitude(IntType type) {
+  return std::max(magnitude(type.min()), magnitude(type.max()));
+}
+
+// The largest magnitude that any element can have before, within or after a step: what the lanes must hold.
+class Bound {
+ public:
+  Bound(Wide worst, const std::vector<ChannelConstants>& channels, IntType output, int64_t zero_point, ClampBounds clamp)
+      : value_(worst), largest_(worst), output_(output), zero_point_(zero_point), clamp_(clamp) {
+    for (const auto& [bias, scale] : channels) {
+      bias_ = std::max(bias_, magnitude(bias));
+      multiplier_ = std::max(multiplier_, magnitude(scale.multiplier));
+      left_ = std::max(left_, scale.left.bits);
+      right_ = std::max(right_, scale.right.bits);
+      least_right_ = std::min(least_right_, scale.right.bits);
+    }
+  }
+
+  Wide largest() const { return largest_; }
+
+  void operator()(const AddBias&) { become(value_ + bias_); }
+  void operator()(const ShiftLeft& s) { become(value_ * (Wide{1} << (s.amount ? s.amount->bits : left_))); }
+  void operator()(const Multiply&) { become(value_ * multiplier_); }
+  void operator()(const ShiftRight& s) {
+    // Rounding adds less than one unit of what is discarded before it shifts.
+    become(value_ + (Wide{1} << (s.amount ? s.amount->bits : right_)));
+    value_ = (value_ >> (s.amount ? s.amount->bits : least_right_)) + 1;
+  }
+  void operator()(const Saturate& s) { value_ = std::min(value_, magnitude(s.bits ? IntType{*s.bits, true} : output_)); }
+  void operator()(const Wrap& s) { value_ = std::min(value_, magnitude(s.bits ? IntType{*s.bits, true} : output_)); }
+  void operator()(const AddZeroPoint&) { become(value_ + magnitude(zero_point_)); }
+  void operator()(const Clamp&) { become(std::max(magnitude(clamp_.low), magnitude(clamp_.high))); }
+
+ private:
+  void become(Wide value) {
+    // Beyond 2^100 the exact bound does not matter any more.
+    value_ = std::min(value, Wide{1} << 100);
+    largest_ = std::max(largest_, value_);
+  }
+
+  Wide value_, largest_;
+  IntType output_;
+  int64_t zero_point_;
+  ClampBounds clamp_;
+  Wide bias_ = 0, multiplier_ = 0;
+  uint8_t left_ = 0, right_ = 0, least_right_ = kMaxShiftBits;
+};
+
+// value / 2^bits for each rounding mode, as one addition and an arithmetic shift.
+template <Round kMode, class Lane>
+inline Lane rounded_shift(Lane value, int bits, Lane half, Lane all) {
+  const Lane negative = static_cast<Lane>(value < 0);
+  switch (kMode) {
+    case Round::floor: return static_cast<Lane>(value >> bits);
+    case Round::ceil: return static_cast<Lane>((value + all) >> bits);
+    case Round::toward_zero: return static_cast<Lane>((value + negative * all) >> bits);
+    case Round::away_from_zero: return static_cast<Lane>((value + (1 - negative) * all) >> bits);
+    case Round::half_up: return static_cast<Lane>((value + half) >> bits);
+    case Round::half_down: return static_cast<Lane>((value + half - 1) >> bits);
+    case Round::half_even: return static_cast<Lane>((value + half - 1 + ((value >> bits) & 1)) >> bits);
+    case Round::half_odd: return static_cast<Lane>((value + half - ((value >> bits) & 1)) >> bits);
+    case Round::half_away: return static_cast<Lane>((value + half - negative) >> bits);
+    case Round::half_toward_zero: return static_cast<Lane>((value + half - 1 + negative) >> bits);
+  }
+  ASSAY_ASSERT(!"a Round outside its enumeration");
+}
+
+template <Round kMode, class Lane>
+ASSAY_VECTORIZE void shift_all(Lane* values, size_t size, int bits) {
+  const Lane half = static_cast<Lane>(Lane{1} << (bits - 1));
+  const Lane all = static_cast<Lane>((Lane{1} << (bits - 1)) - 1 + half);
+  for (size_t i = 0; i < size; ++i) values[i] = rounded_shift<kMode>(values[i], bits, half, all);
+}
+
+template <class Lane>
+void shift_all(Lane* values, size_t size, int bits, Round mode) {
+  if (bits == 0) return;
+  switch (mode) {
+    case Round::floor: return shift_all<Round::floor>(values, size, bits);
+    case Round::ceil: return shift_all<Round::ceil>(values, size, bits);
+    case Round::toward_zero: return shift_all<Round::toward_zero>(values, size, bits);
+    case Round::away_from_zero: return shift_all<Round::away_from_zero>(values, size, bits);
+    case Round::half_up: return shift_all<Round::half_up>(values, size, bits);
+    case Round::half_down: return shift_all<Round::half_down>(values, size, bits);
+    case Round::half_even: return shift_all<Round::half_even>(values, size, bits);
+    case Round::half_odd: return shift_all<Round::half_odd>(values, size, bits);
+    case Round::half_away: return shift_all<Round::half_away>(values, size, bits);
+    case Round::half_toward_zero: return shift_all<Round::half_toward_zero>(values, size, bits);
+  }
+}
+
+template <class Lane>
+ASSAY_VECTORIZE void add_all(Lane* values, size_t size, Lane term) {
+  for (size_t i = 0; i < size; ++i) values[i] += term;
+}
+
+template <class Lane>
+ASSAY_VECTORIZE void multiply_all(Lane* values, size_t size, Lane factor) {
+  for (size_t i = 0; i < size; ++i) values[i] *= factor;
+}
+
+template <class Lane>
+ASSAY_VECTORIZE uint64_t count_outside(const Lane* values, size_t size, Lane low, Lane high) {
+  Lane count = 0;
+  for (size_t i = 0; i < size; ++i) count += static_cast<Lane>(values[i] < low) + static_cast<Lane>(values[i] > high);
+  return static_cast<uint64_t>(count);
+}
+
+template <class Lane>
+ASSAY_VECTORIZE void clamp_all(Lane* values, size_t size, Lane low, Lane high) {
+  for (size_t i = 0; i < size; ++i) values[i] = std::min(std::max(values[i], low), high);
+}
+
+template <class Lane>
+void wrap_all(Lane* values, size_t size, IntType type) {
+  for (size_t i = 0; i < size; ++i) values[i] = static_cast<Lane>(wrap(values[i], type));
+}
+
+template <class Lane>
+Lane bound_of(Wide value) {
+  constexpr Wide low = std::numeric_limits<Lane>::min(), high = std::numeric_limits<Lane>::max();
+  return static_cast<Lane>(std::min(std::max(value, low), high));
+}
+
+// Which elements a saturate or wrap before the last one has changed so far; allocated by the first that does.
+class Changed {
+ public:
+  template <class Lane>
+  void mark_outside(const Lane* values, size_t size, Lane low, Lane high) {
+    if (flags_.empty()) flags_.resize(size);
+    for (size_t i = 0; i < size; ++i) flags_[i] = static_cast<uint8_t>(flags_[i] | static_cast<uint8_t>(values[i] < low || values[i] > high));
+  }
+  uint64_t count() const { return static_cast<uint64_t>(std::count(flags_.begin(), flags_.end(), 1)); }
+
+ private:
+  std::vector<uint8_t> flags_;
+};
+
+// Saturate and wrap: into `type`, counted.
+template <class Lane>
+void keep_all(Lane* values, size_t size, IntType type, bool is_output, Overflow rule, Changed& changed, FastSteps::RowCounts& counts) {
+  const Lane low = bound_of<Lane>(type.min()), high = bound_of<Lane>(type.max());
+  const uint64_t outside = count_outside(values, size, low, high);
+  if (outside == 0) return;
+  if (is_output) {
+    counts.output += outside;
+  } else {
+    changed.mark_outside(values, size, low, high);
+  }
+  if (rule == Overflow::saturate) {
+    clamp_all(values, size, low, high);
+  } else {
+    wrap_all(values, size, type);
+  }
+}
+
+template <class... Fs>
+struct Overloaded : Fs... {
+  using Fs::operator()...;
+};
+template <class... Fs>
+Overloaded(Fs...) -> Overloaded<Fs...>;
+
+}  // namespace
+
+std::optional<FastSteps> FastSteps::prepare(Steps steps, Wide worst, std::vector<ChannelConstants> channels, const ValueInfo& result, ClampBounds clamp) {
+  // The reference counts an element once however often its output is kept; so does one step to the output's type, and no list has more.
+  const auto to_output = std::count_if(steps.begin(), steps.end(), [](const Step& step) {
+    const auto* saturate = std::get_if<Saturate>(&step);
+    const auto* wrap = std::get_if<Wrap>(&step);
+    return (saturate != nullptr && !saturate->bits) || (wrap != nullptr && !wrap->bits);
+  });
+  if (to_output > 1) return std::nullopt;
+  Bound bound(worst, channels, result.type, result.zero_point, clamp);
+  for (const Step& step : steps) std::visit(bound, step);
+  if (bound.largest() >= Wide{1} << 62) return std::nullopt;
+  FastSteps fast;
+  fast.steps_ = std::move(steps);
+  fast.channels_ = std::move(channels);
+  fast.output_ = result.type;
+  fast.zero_point_ = result.zero_point;
+  fast.clamp_ = clamp;
+  fast.narrow_ = bound.largest() < Wide{1} << 31;
+  return fast;
+}
+
+template <class Lane>
+void FastSteps::run_lanes(Lane* values, size_t size, const ChannelConstants& constants, RowCounts& counts) const {
+  Changed changed;
+  const auto& scale = constants.scale;
+  for (const Step& step : steps_) {
+    std::visit(Overloaded{
+                   [&](const AddBias&) { add_all(values, size, static_cast<Lane>(constants.bias)); },
+                   [&](const ShiftLeft& s) {
+                     const int bits = s.amount.value_or(scale.left).bits;
+                     if (bits > 0) multiply_all(values, size, static_cast<Lane>(Lane{1} << bits));
+                   },
+                   [&](const Multiply&) { multiply_all(values, size, static_cast<Lane>(scale.multiplier)); },
+                   [&](const ShiftRight& s) { shift_all(values, size, s.amount.value_or(scale.right).bits, s.round); },
+                   [&](const Saturate& s) {
+                     keep_all(values, size, s.bits ? IntType{*s.bits, true} : output_, !s.bits, Overflow::saturate, changed, counts);
+                   },
+                   [&](const Wrap& s) {
+                     keep_all(values, size, s.bits ? IntType{*s.bits, true} : output_, !s.bits, Overflow::wrap, changed, counts);
+                   },
+                   [&](const AddZeroPoint&) {
+                     if (zero_point_ != 0) add_all(values, size, static_cast<Lane>(zero_point_));
+                   },
+                   [&](const Clamp&) { clamp_all(values, size, bound_of<Lane>(clamp_.low), bound_of<Lane>(clamp_.high)); },
+               },
+               step);
+  }
+  counts.intermediate += changed.count();
+}
+
+template <class Accumulator, class Result>
+void FastSteps::run(const Accumulator* accumulators, size_t size, size_t channel, Result* results, RowCounts& counts) const {
+  ASSAY_ASSERT(size <= kRow);
+  const ChannelConstants& constants = channels_[channels_.size() == 1 ? 0 : channel];
+  const auto in_lanes = [&](auto* values) {
+    using Lane = std::remove_pointer_t<decltype(values)>;
+    for (size_t i = 0; i < size; ++i) values[i] = static_cast<Lane>(accumulators[i]);
+    run_lanes(values, size, constants, counts);
+    for (size_t i = 0; i < size; ++i) results[i] = static_cast<Result>(values[i]);
+  };
+  if (narrow_) {
+    alignas(64) int32_t values[kRow];
+    in_lanes(values);
+  } else {
+    alignas(64) int64_t values[kRow];
+    in_lanes(values);
+  }
+}
+
+#define ASSAY_RUN(Result)                                                                                   \
+  template void FastSteps::run<int32_t, Result>(const int32_t*, size_t, size_t, Result*, RowCounts&) const; \
+  template void FastSteps::run<int64_t, Result>(const int64_t*, size_t, size_t, Result*, RowCounts&) const;
+ASSAY_RUN(int8_t)
+ASSAY_RUN(uint8_t)
+ASSAY_RUN(int16_t)
+ASSAY_RUN(uint16_t)
+ASSAY_RUN(int32_t)
+ASSAY_RUN(uint32_t)
+ASSAY_RUN(int64_t)
+ASSAY_RUN(uint64_t)
+#undef ASSAY_RUN
+
+std::vector<ChannelConstants> channel_constants(const std::vector<int64_t>& bias, const std::vector<QScale>& scale, size_t count) {
+  std::vector<ChannelConstants> channels(bias.empty() && scale.size() == 1 ? 1 : count);
+  for (size_t c = 0; c < channels.size(); ++c) channels[c] = {bias.empty() ? 0 : bias.at(c), scale.at(scale.size() == 1 ? 0 : c)};
+  return channels;
+}
+
+void add_counts(OverflowCounts& overflows, const FastSteps::RowCounts& counts, size_t channel, size_t channels) {
+  const auto add = [&](std::vector<uint64_t>& to, uint64_t count) {
+    if (count == 0) return;
+    if (to.empty()) to.resize(channels);
+    to[channel] += count;
+  };
+  add(overflows.intermediate, counts.intermediate);
+  add(overflows.output, counts.output);
+}
+
+}  // namespace assay::emu

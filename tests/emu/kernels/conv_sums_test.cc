@@ -1,0 +1,123 @@
+// Both ways to a convolution's sums against the plain sum, on random geometries and on the worst operands: pairs of 255 * 127, which saturate int16 where a CPU lacks VNNI.
+#include "emu/kernels/conv_sums.h"
+
+#include <gtest/gtest.h>
+#include <rapidcheck/gtest.h>
+
+namespace assay::emu {
+namespace {
+
+using rc::gen::inRange;
+
+std::vector<int32_t> plain_sums(const ConvGeometry& g, const Tensor& x, const std::vector<int64_t>& w) {
+  std::vector<int32_t> sums;
+  for (int64_t n = 0; n < g.batch; ++n) {
+    for (int64_t oh = 0; oh < g.out_h; ++oh) {
+      for (int64_t ow = 0; ow < g.out_w; ++ow) {
+        for (int64_t o = 0; o < g.outputs; ++o) {
+          int64_t sum = 0;
+          for (int64_t i = 0; i < g.group_inputs(); ++i) {
+            for (int64_t ky = 0; ky < g.kernel_h; ++ky) {
+              for (int64_t kx = 0; kx < g.kernel_w; ++kx) {
+                const int64_t row = oh * g.stride_h - g.pad_top + ky * g.dilation_h;
+                const int64_t column = ow * g.stride_w - g.pad_left + kx * g.dilation_w;
+                if (row < 0 || column < 0 || row >= g.height || column >= g.width) continue;
+                const int64_t channel = o / g.group_outputs() * g.group_inputs() + i;
+                const int64_t xv = x.at(static_cast<size_t>(((n * g.channels + channel) * g.height + row) * g.width + column)) - g.zx;
+                sum += xv * (w[static_cast<size_t>(((o * g.group_inputs() + i) * g.kernel_h + ky) * g.kernel_w + kx)] - g.zw);
+              }
+            }
+          }
+          sums.push_back(static_cast<int32_t>(sum));
+        }
+      }
+    }
+  }
+  return sums;
+}
+
+struct Case {
+  ConvGeometry g;
+  IntType x_type, w_type;
+  Tensor x;
+  std::vector<int64_t> w;
+};
+
+int64_t any_of(IntType type, bool extremes) {
+  const auto low = static_cast<int64_t>(type.min()), high = static_cast<int64_t>(type.max());
+  return extremes ? *rc::gen::element(low, high) : *inRange(low, high + 1);
+}
+
+Case any_case() {
+  Case c;
+  ConvGeometry& g = c.g;
+  g.batch = *inRange(1, 3);
+  g.groups = *rc::gen::element(1, 1, 2, 4, 16, 17);
+  const bool depthwise = g.groups > 4 || *inRange(0, 4) == 0;
+  g.channels = g.groups * (depthwise ? 1 : *rc::gen::element(1, 3, 8, 33));
+  g.outputs = g.groups * (depthwise ? *inRange(1, 3) : *rc::gen::element(1, 2, 7, 16, 20));
+  g.kernel_h = *inRange(1, 4), g.kernel_w = *inRange(1, 4);
+  g.stride_h = *inRange(1, 3), g.stride_w = *inRange(1, 3), g.dilation_h = *inRange(1, 3), g.dilation_w = *inRange(1, 3);
+  g.pad_top = *inRange(0, 3), g.pad_left = *inRange(0, 3), g.pad_bottom = *inRange(0, 3), g.pad_right = *inRange(0, 3);
+  g.out_h = *inRange(1, 6), g.out_w = *inRange(1, 6);
+  // The smallest image that gives this output, and sometimes rows and columns that no window reaches.
+  g.height = std::max<int64_t>(1, (g.out_h - 1) * g.stride_h + (g.kernel_h - 1) * g.dilation_h + 1 - g.pad_top - g.pad_bottom + *inRange<int64_t>(0, g.stride_h));
+  g.width = std::max<int64_t>(1, (g.out_w - 1) * g.stride_w + (g.kernel_w - 1) * g.dilation_w + 1 - g.pad_left - g.pad_right + *inRange<int64_t>(0, g.stride_w));
+  g.out_h = (g.padded_h() - (g.kernel_h - 1) * g.dilation_h - 1) / g.stride_h + 1;
+  g.out_w = (g.padded_w() - (g.kernel_w - 1) * g.dilation_w - 1) / g.stride_w + 1;
+  c.x_type = *rc::gen::element(kS8, kU8);
+  c.w_type = *rc::gen::element(kS8, kU8);
+  const bool extremes = *inRange(0, 2) == 0;
+  g.zx = *inRange(0, 2) == 0 ? 0 : any_of(c.x_type, false);
+  g.zw = *inRange(0, 2) == 0 ? 0 : any_of(c.w_type, false);
+  // Drawn by our own generator: thousands of rapidcheck draws a case would be slow.
+  uint64_t state = *rc::gen::arbitrary<uint64_t>();
+  const auto draw = [&](IntType type) {
+    state = state * 6364136223846793005ULL + 1442695040888963407ULL;
+    const auto range = static_cast<uint64_t>(type.max() - type.min());
+    const uint64_t word = state >> 33;
+    return static_cast<int64_t>(type.min()) + static_cast<int64_t>(extremes ? (word & 1) * range : word % (range + 1));
+  };
+  c.x = Tensor(c.x_type, {g.batch, g.channels, g.height, g.width});
+  for (size_t i = 0; i < c.x.size(); ++i) c.x.set(i, draw(c.x_type));
+  c.w.resize(static_cast<size_t>(g.outputs * g.products()));
+  for (auto& w : c.w) w = draw(c.w_type);
+  return c;
+}
+
+RC_GTEST_PROP(ConvSums, OursEqualThePlainSum, ()) {
+  const Case c = any_case();
+  std::vector<int32_t> sums(c.g.sums());
+  own_conv_sums(c.g, c.x_type, c.w)(c.x, sums.data());
+  RC_ASSERT(sums == plain_sums(c.g, c.x, c.w));
+}
+
+RC_GTEST_PROP(ConvSums, OneDnnsEqualThePlainSumWhereItSaysSo, ()) {
+  const Case c = any_case();
+  if (!onednn_is_exact(c.g, c.w_type, c.w)) return;
+  std::vector<int32_t> sums(c.g.sums());
+  onednn_conv_sums(c.g, c.x_type, c.w_type, c.w)(c.x, sums.data());
+  RC_ASSERT(sums == plain_sums(c.g, c.x, c.w));
+}
+
+// Beyond 2^24, where a library that passes its sums through float32 would round them.
+TEST(ConvSums, AreExactUpTo31Bits) {
+  for (const int64_t kernel : {1, 3}) {
+    ConvGeometry g;
+    g.channels = 4001, g.outputs = 17, g.kernel_h = g.kernel_w = kernel, g.height = g.width = 5, g.out_h = g.out_w = 6 - kernel;
+    Tensor x(kU8, {1, g.channels, 5, 5});
+    for (size_t i = 0; i < x.size(); ++i) x.set(i, i % 7 == 0 ? 254 : 255);
+    std::vector<int64_t> w(static_cast<size_t>(g.outputs * g.products()));
+    for (size_t i = 0; i < w.size(); ++i) w[i] = i % 5 == 0 ? 126 : 127;
+    const auto expected = plain_sums(g, x, w);
+    std::vector<int32_t> sums(g.sums());
+    own_conv_sums(g, kU8, w)(x, sums.data());
+    EXPECT_EQ(sums, expected);
+    if (!onednn_is_exact(g, kS8, w)) continue;
+    onednn_conv_sums(g, kU8, kS8, w)(x, sums.data());
+    EXPECT_EQ(sums, expected);
+  }
+}
+
+}  // namespace
+}  // namespace assay::emu

@@ -1,0 +1,101 @@
+// FastSteps against requantize(): any legal list of steps, any rounding, any constants that fit the lanes.
+#include "emu/kernels/fast_steps.h"
+
+#include <gtest/gtest.h>
+#include <rapidcheck/gtest.h>
+
+namespace assay::emu {
+namespace {
+
+using rc::gen::element;
+using rc::gen::inRange;
+
+Round any_round() {
+  return *rc::gen::elementOf(std::vector<Round>(kAllRounds.begin(), kAllRounds.end()));
+}
+
+Step any_step() {
+  switch (*inRange(0, 8)) {
+    case 0: return AddBias{};
+    case 1: return *inRange(0, 2) != 0 ? ShiftLeft{LeftShift{static_cast<uint8_t>(*inRange(0, 8))}} : ShiftLeft{};
+    case 2: return Multiply{};
+    case 3: return *inRange(0, 2) != 0 ? ShiftRight{RightShift{static_cast<uint8_t>(*inRange(0, 35))}, any_round()} : ShiftRight{std::nullopt, any_round()};
+    case 4: return Saturate{static_cast<uint8_t>(*inRange(2, 40))};
+    case 5: return Wrap{static_cast<uint8_t>(*inRange(2, 40))};
+    case 6: return AddZeroPoint{};
+    default: return Clamp{};
+  }
+}
+
+RC_GTEST_PROP(FastSteps, EqualTheDefinitionForAnyList, ()) {
+  Steps steps = *rc::gen::container<Steps>(rc::gen::exec(any_step));
+  const IntType output = *element(kS8, kU8, kS16, IntType{6, true}, IntType{7, false});
+  steps.push_back(*inRange(0, 2) != 0 ? Step(Saturate{}) : Step(Wrap{}));
+  ValueInfo result;
+  result.type = output;
+  result.zero_point = *inRange<int64_t>(-100, 100);
+  const int64_t low = *inRange<int64_t>(-300, 300);
+  const ClampBounds clamp{low, low + *inRange<int64_t>(0, 300)};
+  const int bits = *inRange(1, 32);
+  const int64_t limit = int64_t{1} << bits;
+  const auto count = static_cast<size_t>(*inRange(1, 300)) % (FastSteps::kRow + 1);
+  const auto accumulators = *rc::gen::container<std::vector<int32_t>>(count, rc::gen::map(inRange<int64_t>(-limit, limit), [](int64_t v) { return static_cast<int32_t>(v); }));
+  ChannelConstants constants;
+  constants.bias = *inRange<int64_t>(-100000, 100000);
+  constants.scale.multiplier = *element<int64_t>(1, 3, -7, 1 << 15, (1LL << 30) + 12345, (1LL << 31) - 1, -(1LL << 30));
+  constants.scale.left = LeftShift{static_cast<uint8_t>(*inRange(0, 10))};
+  constants.scale.right = RightShift{static_cast<uint8_t>(*inRange(0, 50))};
+
+  const auto fast = FastSteps::prepare(steps, Wide{limit}, {constants}, result, clamp);
+  RC_PRE(fast.has_value());
+  FastSteps::RowCounts counts, expected_counts;
+  std::vector<int64_t> results(count), expected(count);
+  fast->run(accumulators.data(), count, 0, results.data(), counts);
+  StepOperands operands{constants.bias, constants.scale, output, result.zero_point, clamp.low, clamp.high};
+  for (size_t i = 0; i < count; ++i) {
+    StepEvents events;
+    expected[i] = static_cast<int64_t>(requantize(accumulators[i], steps, operands, events));
+    expected_counts.intermediate += events.intermediate ? 1 : 0;
+    expected_counts.output += events.output ? 1 : 0;
+  }
+  RC_CLASSIFY(fast->narrow(), "32-bit lanes");
+  RC_CLASSIFY(!fast->narrow(), "64-bit lanes");
+  RC_ASSERT(results == expected);
+  RC_ASSERT(counts.intermediate == expected_counts.intermediate);
+  RC_ASSERT(counts.output == expected_counts.output);
+}
+
+TEST(FastSteps, RefusesWhatCouldLeaveItsLanes) {
+  ValueInfo result;
+  ChannelConstants constants;
+  constants.scale.multiplier = (int64_t{1} << 31) - 1;
+  EXPECT_TRUE(FastSteps::prepare(parse_steps("multiply; shift_right 31 half_up; saturate output"), Wide{1} << 30, {constants}, result, {-128, 127}).has_value());
+  EXPECT_FALSE(FastSteps::prepare(parse_steps("multiply; shift_right 31 half_up; saturate output"), Wide{1} << 31, {constants}, result, {-128, 127}).has_value());
+}
+
+TEST(FastSteps, EveryRoundingModeEqualsTheDefinitionOnAll16BitValues) {
+  for (const Round round : kAllRounds) {
+    for (uint8_t bits = 0; bits <= 17; ++bits) {
+      for (const bool wide : {false, true}) {
+        ValueInfo result;
+        result.type = kS32;
+        const Steps steps{ShiftRight{RightShift{bits}, round}};
+        // A large worst case forces 64-bit lanes.
+        const auto fast = FastSteps::prepare(steps, wide ? Wide{1} << 40 : Wide{1} << 16, {ChannelConstants{}}, result, {});
+        ASSERT_TRUE(fast.has_value());
+        ASSERT_EQ(fast->narrow(), !wide);
+        for (int32_t start = -32768; start < 32768; start += 256) {
+          int32_t values[256], results[256];
+          for (int32_t i = 0; i < 256; ++i) values[i] = start + i;
+          FastSteps::RowCounts counts;
+          fast->run(values, 256, 0, results, counts);
+          for (int32_t i = 0; i < 256; ++i)
+            ASSERT_EQ(results[i], static_cast<int32_t>(shift_right(values[i], RightShift{bits}, round))) << to_string(round) << " " << values[i] << " >> " << int{bits};
+        }
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace assay::emu
