@@ -39,8 +39,8 @@ struct Graph {
 
   const Value& value(ValueId id) const { return values.at(id); }
   bool is_constant(ValueId id) const { return values.at(id).constant.has_value(); }
-  ValueId add_value(std::string name, Shape shape);                  // makes the name unique
-  ValueId add_constant(std::string name, FloatTensor tensor);
+  ValueId add_value(std::string wanted, Shape shape);  // makes the name unique
+  ValueId add_constant(std::string wanted, FloatTensor tensor);
 };
 
 // For each value, the nodes that read it (a node twice where it reads it twice).

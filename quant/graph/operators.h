@@ -100,5 +100,6 @@ using Operator = std::variant<Conv, ConvTranspose, MatMul, Binary, Relu, Clip, L
 // "conv", "add", "sigmoid" ...: for tables and errors.
 std::string_view operator_name(const Operator& op);
 std::string_view to_string(Function function);
+using assay::to_string;  // of shapes, which the name above would hide
 
 }  // namespace assay::quant

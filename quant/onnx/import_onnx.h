@@ -1,6 +1,7 @@
 // ONNX -> Graph: the only place that sees protobuf. Opset 7 to 18, default domain. Node by node in topological order: a node whose inputs are all constants (or a Shape of
-// a known shape) is evaluated; any other gets its output shapes from onnx's own inference rules (and ours where those lack) and becomes typed operators:
-// auto_pad resolved, Gemm -> MatMul, Global*Pool -> *Pool, Split -> Slices, Div by a constant -> Mul, Flatten/Squeeze/Unsqueeze -> Reshape, Identity/Dropout gone, 1-D Conv -> 2-D.
+// a known shape) is evaluated; any other is checked against ONNX's own schema, its output shapes are worked out by our rules (the tests compare them with onnx's inference) and
+// it becomes typed operators: auto_pad resolved, Gemm -> MatMul, Global*Pool -> *Pool, Split -> Slices, Div by a constant -> Mul, Flatten/Squeeze/Unsqueeze -> Reshape,
+// Identity/Dropout gone, 1-D Conv -> 2-D.
 #pragma once
 
 #include <map>
@@ -11,7 +12,7 @@
 namespace assay::quant {
 
 struct ImportOptions {
-  // --shape name=1x3x224x224: shapes of inputs that the file leaves dynamic (or overrides of static ones).
+  // --shape name=1x3x224x224: shapes of inputs that the file leaves dynamic (or overrides of static ones). A model's only input may be named "".
   std::map<std::string, Shape> shapes;
 };
 

@@ -1,0 +1,232 @@
+#include "quant/onnx/import_onnx.h"
+
+#include <algorithm>
+#include <unordered_map>
+
+#include "emu/base/error.h"
+#include "quant/onnx/convert.h"
+#include "quant/onnx/evaluate_constant.h"
+#include "quant/onnx/model.h"
+
+namespace assay::quant {
+namespace {
+
+// What is known of a name: a constant, a value of the graph, or (neither) nothing, because the node that makes it has a problem.
+struct Known {
+  ConstantPtr constant;
+  std::optional<ValueId> id;
+};
+
+class Importer {
+ public:
+  Importer(OnnxModel model, const ImportOptions& options) : model_(std::move(model)), options_(options), builder_(graph_) { unsupported_ = model_.unsupported; }
+
+  Graph run() {
+    graph_.name = model_.name;
+    reserve_names();
+    for (const auto& [name, constant] : model_.initializers) known_[name] = {constant, std::nullopt};
+    add_inputs();
+    for (const OnnxNode& node : model_.nodes) import_node(node);
+    if (!problems_.empty()) throw InputError(model_.path + ": the model is not valid", problems_);
+    if (unsupported_.empty()) add_outputs();
+    if (!unsupported_.empty()) throw Unsupported(model_.path + ": the model uses what is not supported", unsupported_);
+    check(graph_);
+    return std::move(graph_);
+  }
+
+ private:
+  void reserve_names() {
+    for (const auto& [name, constant] : model_.initializers) builder_.reserve(name);
+    for (const OnnxInput& input : model_.inputs) builder_.reserve(input.name);
+    for (const OnnxNode& node : model_.nodes) {
+      for (const std::string& output : node.outputs) builder_.reserve(output);
+    }
+  }
+
+  // The shape asked for by the user, if any.
+  const Shape* option_for(const OnnxInput& input) const {
+    auto found = options_.shapes.find(input.name);
+    if (found == options_.shapes.end() && model_.inputs.size() == 1) found = options_.shapes.find("");
+    return found == options_.shapes.end() ? nullptr : &found->second;
+  }
+
+  void check_options() {
+    std::string names;
+    for (const OnnxInput& input : model_.inputs) names += (names.empty() ? "'" : ", '") + input.name + "'";
+    for (const auto& [name, shape] : options_.shapes) {
+      if (name.empty() && model_.inputs.size() == 1) continue;
+      const bool known = std::any_of(model_.inputs.begin(), model_.inputs.end(), [&](const OnnxInput& input) { return input.name == name; });
+      if (!known) problems_.push_back("--shape " + name + "=...: the model has no such input; it has " + (names.empty() ? "none" : names));
+    }
+  }
+
+  // "--shape x=1x3x?x?" with the known extents filled in.
+  static std::string example(const OnnxInput& input) {
+    std::string text = "--shape " + input.name + "=";
+    if (!input.extents) return text + "1x3x224x224";
+    for (size_t i = 0; i < input.extents->size(); ++i) {
+      const int64_t extent = (*input.extents)[i];
+      text += (i == 0 ? "" : "x") + (extent > 0 ? std::to_string(extent) : i == 0 ? "1" : "224");
+    }
+    return text;
+  }
+
+  static std::string dynamic_axes(const OnnxInput& input) {
+    if (!input.extents) return "its shape is not in the file";
+    std::string text;
+    for (size_t i = 0; i < input.extents->size(); ++i) {
+      if ((*input.extents)[i] > 0) continue;
+      text += (text.empty() ? "" : ", ") + std::to_string(i) + (input.extent_names[i].empty() ? "" : " ('" + input.extent_names[i] + "')");
+    }
+    return "these axes are dynamic: " + text;
+  }
+
+  void add_inputs() {
+    check_options();
+    for (const OnnxInput& input : model_.inputs) {
+      known_[input.name] = {};
+      if (!input.real) {
+        unsupported_.push_back("graph input '" + input.name + "' is " + input.type + "; only tensors of floating point are supported");
+        continue;
+      }
+      const Shape* wanted = option_for(input);
+      const bool fixed = input.extents && std::all_of(input.extents->begin(), input.extents->end(), [](int64_t e) { return e > 0; });
+      if (wanted == nullptr && !fixed) {
+        problems_.push_back("graph input '" + input.name + "': " + dynamic_axes(input) + "; give the shape, for example " + example(input));
+        continue;
+      }
+      const Shape shape = wanted != nullptr ? *wanted : *input.extents;
+      if (input.extents && shape.size() != input.extents->size()) {
+        problems_.push_back("graph input '" + input.name + "': the shape " + to_string(shape) + " has " + std::to_string(shape.size()) + " axes, the model's has " +
+                            std::to_string(input.extents->size()));
+        continue;
+      }
+      try {
+        if (element_count(shape) == 0) throw InputError("the shape " + to_string(shape) + " holds no elements");
+      } catch (const InputError& error) {
+        problems_.push_back("graph input '" + input.name + "': " + error.what());
+        continue;
+      }
+      const ValueId id = builder_.add_value(input.name, shape);
+      graph_.inputs.push_back(id);
+      known_[input.name].id = id;
+    }
+  }
+
+  // nullopt where an input is not known.
+  std::optional<std::vector<Argument>> arguments_of(const OnnxNode& node) const {
+    std::vector<Argument> arguments;
+    for (const std::string& name : node.inputs) {
+      Argument& argument = arguments.emplace_back();
+      if (name.empty()) continue;
+      const Known& known = known_.at(name);
+      argument.present = true;
+      argument.constant = known.constant;
+      if (known.constant) {
+        argument.shape = known.constant->shape;
+      } else if (known.id) {
+        argument.id = *known.id;
+        argument.shape = graph_.value(*known.id).shape;
+      } else {
+        return std::nullopt;
+      }
+    }
+    return arguments;
+  }
+
+  void import_node(const OnnxNode& node) {
+    for (const std::string& output : node.outputs) {
+      if (!output.empty()) known_[output] = {};
+    }
+    const std::string what = "node '" + node.label() + "' (" + node.full_type() + ")";
+    const bool evaluable = can_evaluate(node);
+    if (!evaluable && !can_convert(node)) return unsupported_.push_back(what + ": the operator is not supported");
+    auto arguments = arguments_of(node);
+    if (!arguments) return;
+    const Call call{node, model_.opset, std::move(*arguments)};
+    const bool constant = std::all_of(call.arguments.begin(), call.arguments.end(), [](const Argument& a) { return !a.present || a.constant; });
+    try {
+      if (evaluable && (constant || needs_only_shapes(node))) {
+        store(node, evaluate_constant(call));
+      } else if (constant || !can_convert(node)) {
+        unsupported_.push_back(what + (constant ? ": the operator is not supported on constants" : ": the operator is supported on constants only"));
+      } else {
+        convert(call, builder_);
+        for (const auto& [name, id] : builder_.take_made()) known_[name].id = id;
+        note_missing_outputs(node);
+      }
+    } catch (const InputError& error) {
+      problems_.push_back(what + ": " + error.what());
+    } catch (const Unsupported& error) {
+      unsupported_.push_back(what + ": " + error.what());
+    }
+    builder_.take_made();
+  }
+
+  void store(const OnnxNode& node, std::vector<Constant> results) {
+    for (size_t i = 0; i < node.outputs.size() && i < results.size(); ++i) {
+      if (!node.outputs[i].empty()) known_[node.outputs[i]].constant = std::make_shared<const Constant>(std::move(results[i]));
+    }
+    note_missing_outputs(node);
+  }
+
+  // Secondary outputs (Dropout's mask, MaxPool's indices) only matter where something reads them.
+  void note_missing_outputs(const OnnxNode& node) {
+    for (const std::string& output : node.outputs) {
+      if (output.empty() || known_[output].constant || known_[output].id || !is_read(output)) continue;
+      unsupported_.push_back("node '" + node.label() + "' (" + node.full_type() + "): its output '" + output + "' is used, which is not supported");
+    }
+  }
+
+  bool is_read(const std::string& name) {
+    if (read_.empty()) {
+      for (const OnnxNode& node : model_.nodes) read_.insert(node.inputs.begin(), node.inputs.end());
+      read_.insert(model_.outputs.begin(), model_.outputs.end());
+    }
+    return read_.count(name) != 0;
+  }
+
+  // Every output gets a node of its own and its own name. One that only renames another value takes over that value's name, or becomes a Reshape that copies it.
+  void add_outputs() {
+    std::vector<bool> written(graph_.values.size(), false);
+    for (const Node& node : graph_.nodes) written[node.output] = true;
+    const auto is_output = [&](const std::string& name) { return std::find(model_.outputs.begin(), model_.outputs.end(), name) != model_.outputs.end(); };
+    for (const std::string& name : model_.outputs) {
+      const Known& known = known_.at(name);
+      if (!known.id) {
+        unsupported_.push_back("graph output '" + name + "' does not depend on the inputs");
+        continue;
+      }
+      ValueId id = *known.id;
+      if (graph_.value(id).name != name) {
+        if (written[id] && !is_output(graph_.value(id).name)) {
+          graph_.values[id].name = name;
+        } else {
+          const ValueId copy = builder_.add_value(name, graph_.value(id).shape);
+          graph_.nodes.push_back({name, "Identity", Reshape{}, {}, {id}, copy});
+          id = copy;
+        }
+      } else if (!written[id]) {
+        unsupported_.push_back("graph output '" + name + "' is a graph input");
+        continue;
+      }
+      graph_.outputs.push_back(id);
+    }
+  }
+
+  OnnxModel model_;
+  const ImportOptions& options_;
+  Graph graph_;
+  Builder builder_;
+  std::unordered_map<std::string, Known> known_;
+  std::unordered_set<std::string> read_;
+  std::vector<std::string> problems_, unsupported_;
+};
+
+}  // namespace
+
+Graph import_onnx(const std::string& path, const ImportOptions& options) {
+  return Importer(load_model(path), options).run();
+}
+
+}  // namespace assay::quant
