@@ -29,7 +29,9 @@ Lowered lower(const Quantized& quantized) {
   for (const Node& node : quantized.graph.nodes) {
     std::visit([&](const auto& op) { lower(op, node, lowering); }, node.op);
   }
-  return lowering.finish();
+  Lowered lowered = lowering.finish();
+  emu::verify(lowered.program);
+  return lowered;
 }
 
 std::vector<emu::Tensor> quantize_inputs(const emu::Program& program, const std::vector<FloatTensor>& inputs) {

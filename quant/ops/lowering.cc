@@ -193,7 +193,6 @@ Lowered Lowering::finish() {
     program_.outputs.push_back(static_cast<uint32_t>(program_value_[id]));
   }
   if (!forbidden_.empty()) throw Unsupported("target '" + target().name + "' cannot run the whole model:", forbidden_);
-  emu::verify(program_);
   return {std::move(program_), std::move(node_of_), std::move(program_value_), std::move(notes_)};
 }
 

@@ -70,7 +70,7 @@ class Lowering {
   // How often forbid was called: whoever sees it grow leaves the rest of the node alone.
   size_t forbidden() const { return forbidden_.size(); }
 
-  // The verified Program, or Unsupported with everything that was forbidden.
+  // The Program, not yet verified, or Unsupported with everything that was forbidden.
   Lowered finish();
 
  private:
