@@ -1,167 +1,20 @@
 #include "emu/target/load_target.h"
 
 #include <algorithm>
-#include <array>
-#include <fstream>
 #include <functional>
 #include <set>
-#include <sstream>
-#include <toml.hpp>
 
 #include "emu/base/error.h"
 #include "emu/base/nearest.h"
-#include "emu/target/schema.h"
+#include "emu/target/decode.h"
+#include "emu/target/toml_file.h"
 
 namespace assay::emu {
 namespace {
 
-constexpr size_t kMaxFileBytes = 1 << 20;
-constexpr size_t kMaxLineBytes = 2000;
-constexpr int kMaxNesting = 8;
 constexpr size_t kMaxUnknownPerSection = 20;
-constexpr size_t kMaxNumberBytes = 18;  // so that no number is cut to the machine's range unseen
 constexpr size_t kMaxSteps = 64;
 constexpr size_t kMaxClaims = 500;
-
-// The text by lines, and the problems found so far, each with the line it is on.
-class Report {
- public:
-  Report(const std::string& text, std::string origin) : origin_(std::move(origin)) {
-    std::istringstream in(text);
-    for (std::string line; std::getline(in, line);) {
-      if (!line.empty() && line.back() == '\r') line.pop_back();
-      lines_.push_back(line);
-    }
-  }
-
-  const std::vector<std::string>& lines() const { return lines_; }
-  bool empty() const { return problems_.empty(); }
-
-  void add(size_t line, const std::string& what) { problems_.emplace_back(line, what); }
-
-  [[noreturn]] void fail() {
-    std::stable_sort(problems_.begin(), problems_.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
-    std::vector<std::string> texts;
-    for (const auto& [line, what] : problems_) texts.push_back("line " + std::to_string(line) + ": " + what + "\n    | " + text_of(line));
-    throw InputError(origin_ + ": " + std::to_string(texts.size()) + (texts.size() == 1 ? " problem" : " problems"), texts);
-  }
-
- private:
-  std::string text_of(size_t line) const {
-    constexpr size_t kShown = 160;
-    const std::string text = line >= 1 && line <= lines_.size() ? lines_[line - 1] : "";
-    return text.size() > kShown ? text.substr(0, kShown) + "..." : text;
-  }
-
-  std::string origin_;
-  std::vector<std::string> lines_;
-  std::vector<std::pair<size_t, std::string>> problems_;
-};
-
-size_t line_of(const toml::value& value) {
-  return value.location().line();
-}
-
-std::string quoted(const std::string& text) {
-  constexpr size_t kShown = 60;
-  return "\"" + (text.size() > kShown ? text.substr(0, kShown) + "..." : text) + "\"";
-}
-
-std::string found(const toml::value& value) {
-  switch (value.type()) {
-    case toml::value_t::string: return "found " + quoted(value.as_string().str);
-    case toml::value_t::integer: return "found " + std::to_string(value.as_integer());
-    case toml::value_t::boolean: return std::string("found ") + (value.as_boolean() ? "true" : "false");
-    case toml::value_t::floating: return "found a number with a fraction";
-    case toml::value_t::array: return "found an array";
-    case toml::value_t::table: return "found a table";
-    default: return "found a date or time";
-  }
-}
-
-template <class E, size_t N>
-std::string words_of(const std::array<E, N>& all) {
-  std::string text = "one of";
-  for (const E e : all) text += (text.size() == 6 ? " " : ", ") + std::string(to_string(e));
-  return text;
-}
-
-template <class E, size_t N>
-bool decode_word(const toml::value& value, E& out, const std::array<E, N>& all) {
-  if (!value.is_string()) return false;
-  for (const E e : all) {
-    if (to_string(e) == value.as_string().str) return out = e, true;
-  }
-  return false;
-}
-
-constexpr std::array kSymmetries = {Symmetry::symmetric, Symmetry::asymmetric};
-constexpr std::array kGranularities = {Granularity::per_tensor, Granularity::per_channel};
-constexpr std::array kScaleKinds = {ScaleKind::real, ScaleKind::power_of_two};
-constexpr std::array kInputScales = {InputScales::joint, InputScales::requantize};
-constexpr std::array kAverageForms = {AverageForm::divide, AverageForm::reciprocal};
-constexpr std::array kEvidences = {Evidence::documented, Evidence::measured, Evidence::assumed};
-constexpr std::array kSumOrders = {SumOrder::ky_kx_ic, SumOrder::ic_ky_kx};
-
-// What is legal for a field of each type, in words; and the decoding of a value that is.
-#define ASSAY_WORDS(type, all)                       \
-  std::string legal(const type&) {                   \
-    return words_of(all);                            \
-  }                                                  \
-  bool decode(const toml::value& value, type& out) { \
-    return decode_word(value, out, all);             \
-  }
-ASSAY_WORDS(Round, kAllRounds)
-ASSAY_WORDS(Symmetry, kSymmetries)
-ASSAY_WORDS(Granularity, kGranularities)
-ASSAY_WORDS(ScaleKind, kScaleKinds)
-ASSAY_WORDS(InputScales, kInputScales)
-ASSAY_WORDS(AverageForm, kAverageForms)
-ASSAY_WORDS(Evidence, kEvidences)
-ASSAY_WORDS(SumOrder, kSumOrders)
-#undef ASSAY_WORDS
-
-std::string legal(const std::string&) {
-  return "a string that is not empty";
-}
-bool decode(const toml::value& value, std::string& out) {
-  if (!value.is_string() || value.as_string().str.empty()) return false;
-  return out = value.as_string().str, true;
-}
-
-std::string legal(const bool&) {
-  return "true or false";
-}
-bool decode(const toml::value& value, bool& out) {
-  if (!value.is_boolean()) return false;
-  return out = value.as_boolean(), true;
-}
-
-std::string legal(const int64_t&) {
-  return "an integer";
-}
-bool decode(const toml::value& value, int64_t& out) {
-  if (!value.is_integer()) return false;
-  return out = value.as_integer(), true;
-}
-
-std::string legal(const IntType&) {
-  return "an integer type: s or u and 1 to 64 bits, such as \"s8\" or \"u16\"";
-}
-bool decode(const toml::value& value, IntType& out) {
-  const auto type = value.is_string() ? parse_int_type(value.as_string().str) : std::nullopt;
-  if (!type) return false;
-  return out = *type, true;
-}
-
-std::string legal(const Accumulator&) {
-  return "an integer type and what happens on overflow, such as \"s32.wrap\" or \"s24.saturate\"";
-}
-bool decode(const toml::value& value, Accumulator& out) {
-  const auto accumulator = value.is_string() ? parse_accumulator(value.as_string().str) : std::nullopt;
-  if (!accumulator) return false;
-  return out = *accumulator, true;
-}
 
 // Reads one section by the schema's list of keys; what it never asked for is unknown.
 class Reader {
@@ -176,8 +29,7 @@ class Reader {
 
   template <class T>
   void operator()(const char* key, T& field, schema::Range range) {
-    const std::string words = "an integer from " + std::to_string(range.low) + " to " + std::to_string(range.high);
-    read(key, words, [&](const toml::value& value) {
+    read(key, legal(range), [&](const toml::value& value) {
       int64_t number = 0;
       if (!decode(value, number) || number < range.low || number > range.high) return false;
       return field = static_cast<T>(number), true;
@@ -185,9 +37,7 @@ class Reader {
   }
 
   void operator()(const char* key, std::string& field, const schema::Words& words) {
-    std::string text = "one of";
-    for (const std::string& word : words.legal) text += (text.size() == 6 ? " " : ", ") + word;
-    read(key, text, [&](const toml::value& value) { return decode(value, field) && std::count(words.legal.begin(), words.legal.end(), field) > 0; });
+    read(key, one_of(words.legal), [&](const toml::value& value) { return decode(value, field) && std::count(words.legal.begin(), words.legal.end(), field) > 0; });
   }
 
   void operator()(const char* key, Steps& steps) {
@@ -389,68 +239,6 @@ void read_claims(const toml::value& root, Target& target, Report& report, std::s
   }
 }
 
-// What the TOML parser must not be given: its recursion follows the text's nesting. Strings of one line only keep this scan exact.
-void check_form(Report& report) {
-  int depth = 0;
-  for (size_t n = 0; n < report.lines().size() && report.empty(); ++n) {
-    const std::string& line = report.lines()[n];
-    if (line.size() > kMaxLineBytes) report.add(n + 1, "the line has " + std::to_string(line.size()) + " bytes; at most " + std::to_string(kMaxLineBytes) + " are read");
-    char quote = 0;
-    for (size_t i = 0; i < line.size() && report.empty(); ++i) {
-      const char c = line[i];
-      if (quote != 0) {
-        if (c == '\\' && quote == '"') ++i;
-        if (c == quote) quote = 0;
-      } else if (c == '#') {
-        break;
-      } else if (c == '"' || c == '\'') {
-        if (line.compare(i, 3, std::string(3, c)) == 0) report.add(n + 1, "strings over several lines are not used in target files");
-        quote = c;
-      } else if (c == '[' || c == '{') {
-        if (++depth > kMaxNesting) report.add(n + 1, "nested deeper than " + std::to_string(kMaxNesting) + " brackets");
-      } else if (c == ']' || c == '}') {
-        depth = std::max(0, depth - 1);
-      } else if (c >= '0' && c <= '9') {
-        const size_t end = std::min(line.find_first_not_of("0123456789_abcdefABCDEFxo", i), line.size());
-        if (end - i > kMaxNumberBytes) report.add(n + 1, "a number of " + std::to_string(end - i) + " digits is beyond any legal value");
-        i = end - 1;
-      }
-    }
-  }
-}
-
-// The parser's message, without its own picture of the place.
-std::string first_line(const std::string& text) {
-  std::string line = text.substr(0, text.find('\n'));
-  const std::string prefix = "[error] ";
-  if (line.compare(0, prefix.size(), prefix) == 0) line = line.substr(prefix.size());
-  return line;
-}
-
-toml::value parse(const std::string& text, const std::string& origin, Report& report) {
-  check_form(report);
-  if (!report.empty()) report.fail();
-  try {
-    std::istringstream in(text);
-    return toml::parse(in, origin);
-  } catch (const toml::exception& error) {
-    report.add(error.location().line(), "not TOML: " + first_line(error.what()));
-  } catch (const std::exception& error) {  // numbers that fit no machine type, among others
-    report.add(1, "not TOML: " + first_line(error.what()));
-  }
-  report.fail();
-}
-
-std::string read_text(const std::string& path) {
-  std::ifstream in(path, std::ios::binary);
-  if (!in) throw InputError(path + ": cannot be opened; list what there is with `assay targets`");
-  std::string text(kMaxFileBytes + 1, '\0');
-  in.read(text.data(), static_cast<std::streamsize>(text.size()));
-  text.resize(static_cast<size_t>(in.gcount()));
-  if (in.bad() || (in.fail() && !in.eof())) throw InputError(path + ": cannot be read");
-  return text;
-}
-
 }  // namespace
 
 std::vector<std::string> known_keys() {
@@ -462,9 +250,8 @@ std::vector<std::string> known_keys() {
 }
 
 Target parse_target(const std::string& toml, const std::string& origin) {
-  if (toml.size() > kMaxFileBytes) throw InputError(origin + ": is larger than 1 MB, which no target file is");
   Report report(toml, origin);
-  const toml::value root = parse(toml, origin, report);
+  const toml::value root = parse_toml(toml, origin, report);
   Target target;
   target.file = origin;
   std::set<std::string> bad;
@@ -486,7 +273,7 @@ Target parse_target(const std::string& toml, const std::string& origin) {
 }
 
 Target load_target(const std::string& path) {
-  return parse_target(read_text(path), path);
+  return parse_target(read_target_file(path), path);
 }
 
 std::vector<std::string> validate(const Target& target) {

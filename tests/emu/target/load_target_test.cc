@@ -66,6 +66,18 @@ TEST(LoadTarget, ReadsEveryBuiltInTargetWithoutAProblem) {
   }
 }
 
+TEST(LoadTarget, EveryBuiltInSectionThatIsNotPublishedIsClaimedAsAssumed) {
+  for (const std::string& path : list_targets(targets_dir())) {
+    const Target target = load_target(path);
+    for (const Source& source : target.sources) {
+      if (source.text.find("not published") == std::string::npos) continue;
+      const bool claimed =
+          std::any_of(target.claims.begin(), target.claims.end(), [&](const Claim& c) { return c.evidence == Evidence::assumed && c.key.find(source.section + ".") == 0; });
+      EXPECT_TRUE(claimed) << path << " " << source.section;
+    }
+  }
+}
+
 TEST(LoadTarget, ReadsThePowerOfTwoTarget) {
   const Target t = load_target(targets_dir() + "/nxp_int8.toml");
   EXPECT_EQ(t.storage.weight.low, -128);

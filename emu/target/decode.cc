@@ -1,0 +1,51 @@
+#include "emu/target/decode.h"
+
+namespace assay::emu {
+
+std::string legal(const std::string&) {
+  return "a string that is not empty";
+}
+bool decode(const toml::value& value, std::string& out) {
+  if (!value.is_string() || value.as_string().str.empty()) return false;
+  return out = value.as_string().str, true;
+}
+
+std::string legal(const bool&) {
+  return "true or false";
+}
+bool decode(const toml::value& value, bool& out) {
+  if (!value.is_boolean()) return false;
+  return out = value.as_boolean(), true;
+}
+
+std::string legal(const int64_t&) {
+  return "an integer";
+}
+bool decode(const toml::value& value, int64_t& out) {
+  if (!value.is_integer()) return false;
+  return out = value.as_integer(), true;
+}
+
+std::string legal(const IntType&) {
+  return "an integer type: s or u and 1 to 64 bits, such as \"s8\" or \"u16\"";
+}
+bool decode(const toml::value& value, IntType& out) {
+  const auto type = value.is_string() ? parse_int_type(value.as_string().str) : std::nullopt;
+  if (!type) return false;
+  return out = *type, true;
+}
+
+std::string legal(const Accumulator&) {
+  return "an integer type and what happens on overflow, such as \"s32.wrap\" or \"s24.saturate\"";
+}
+bool decode(const toml::value& value, Accumulator& out) {
+  const auto accumulator = value.is_string() ? parse_accumulator(value.as_string().str) : std::nullopt;
+  if (!accumulator) return false;
+  return out = *accumulator, true;
+}
+
+std::string legal(const schema::Range& range) {
+  return "an integer from " + std::to_string(range.low) + " to " + std::to_string(range.high);
+}
+
+}  // namespace assay::emu

@@ -1,0 +1,81 @@
+// TOML value -> field: for each type of a field, what is legal in words, and the decoding of a value that is.
+#pragma once
+
+#include <array>
+#include <string>
+#include <toml.hpp>
+#include <type_traits>
+
+#include "emu/target/schema.h"
+
+namespace assay::emu {
+
+// Every word of an enumeration.
+constexpr std::array<Round, 10> all_of(Round) {
+  return kAllRounds;
+}
+constexpr std::array<Symmetry, 2> all_of(Symmetry) {
+  return {Symmetry::symmetric, Symmetry::asymmetric};
+}
+constexpr std::array<Granularity, 2> all_of(Granularity) {
+  return {Granularity::per_tensor, Granularity::per_channel};
+}
+constexpr std::array<ScaleKind, 2> all_of(ScaleKind) {
+  return {ScaleKind::real, ScaleKind::power_of_two};
+}
+constexpr std::array<InputScales, 2> all_of(InputScales) {
+  return {InputScales::joint, InputScales::requantize};
+}
+constexpr std::array<AverageForm, 2> all_of(AverageForm) {
+  return {AverageForm::divide, AverageForm::reciprocal};
+}
+constexpr std::array<Evidence, 3> all_of(Evidence) {
+  return {Evidence::documented, Evidence::measured, Evidence::assumed};
+}
+constexpr std::array<SumOrder, 2> all_of(SumOrder) {
+  return {SumOrder::ky_kx_ic, SumOrder::ic_ky_kx};
+}
+
+// "one of a, b, c"
+template <class Words>
+std::string one_of(const Words& words) {
+  std::string text;
+  for (const auto& word : words) {
+    text += text.empty() ? "one of " : ", ";
+    if constexpr (std::is_enum_v<std::decay_t<decltype(word)>>) {
+      text += to_string(word);
+    } else {
+      text += word;
+    }
+  }
+  return text;
+}
+
+template <class E>
+requires std::is_enum_v<E> std::string legal(const E& word) {
+  return one_of(all_of(word));
+}
+template <class E>
+requires std::is_enum_v<E>
+bool decode(const toml::value& value, E& out) {
+  if (!value.is_string()) return false;
+  for (const E word : all_of(out)) {
+    if (to_string(word) == value.as_string().str) return out = word, true;
+  }
+  return false;
+}
+
+std::string legal(const std::string&);
+std::string legal(const bool&);
+std::string legal(const int64_t&);
+std::string legal(const IntType&);
+std::string legal(const Accumulator&);
+std::string legal(const schema::Range& range);
+
+bool decode(const toml::value& value, std::string& out);
+bool decode(const toml::value& value, bool& out);
+bool decode(const toml::value& value, int64_t& out);
+bool decode(const toml::value& value, IntType& out);
+bool decode(const toml::value& value, Accumulator& out);
+
+}  // namespace assay::emu
