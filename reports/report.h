@@ -8,7 +8,7 @@
 namespace assay::reports {
 
 struct TerminalOptions {
-  int columns = 120;   // the table never exceeds it
+  int columns = 120;  // the table never exceeds it
   bool color = false;
   bool all_layers = true;
 };
