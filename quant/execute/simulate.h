@@ -8,6 +8,7 @@ namespace assay::quant {
 
 class Simulator {
  public:
+  // `quantized` must outlive the simulator.
   explicit Simulator(const Quantized& quantized);
 
   // As Executor::run; on_value sees each value after its fake quantization. Codes are recovered exactly with codes_of() (fake_quantize.h).
@@ -19,6 +20,7 @@ class Simulator {
   const Quantized& quantized_;
   Graph baked_;
   Executor executor_;
+  std::vector<bool> moved_;  // by value: only moved, on its grid already
 };
 
 }  // namespace assay::quant

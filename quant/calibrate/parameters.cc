@@ -1,0 +1,157 @@
+#include "quant/calibrate/parameters.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "emu/base/error.h"
+
+namespace assay::quant {
+namespace {
+
+bool is_weighted(const Operator& op) {
+  return std::holds_alternative<Conv>(op) || std::holds_alternative<ConvTranspose>(op) || std::holds_alternative<MatMul>(op);
+}
+
+// The axis of a weight's output channels, where the weight has one: not in the groups of a ConvTranspose (its axis 1 counts the channels of one group), not in stacked matrices.
+std::optional<int64_t> channel_axis(const Operator& op, const Shape& weight) {
+  if (std::holds_alternative<Conv>(op)) return 0;
+  if (const auto* transposed = std::get_if<ConvTranspose>(&op)) return transposed->groups == 1 ? std::optional<int64_t>(1) : std::nullopt;
+  return weight.size() == 2 ? std::optional<int64_t>(1) : std::nullopt;
+}
+
+// The bits that the grid needs, which may be fewer than its storage has (6 for -31..31).
+uint8_t bits_of(const emu::Storage& storage) {
+  uint8_t bits = 1;
+  while (!emu::IntType{bits, storage.low < 0}.holds(storage.low) || !emu::IntType{bits, storage.low < 0}.holds(storage.high)) ++bits;
+  return bits;
+}
+
+ScaleAndOffset observe(RangeObserver& observer, const FloatTensor& tensor) {
+  for (int phase = 0; phase < observer.phases(); ++phase) {
+    observer.merge(observer.look(tensor.data.data(), tensor.size()));
+    observer.finish_phase();
+  }
+  return observer.result();
+}
+
+TensorQuantization of_weight(const emu::Target& target, const Operator& op, const FloatTensor& weight) {
+  TensorQuantization own = by_rule(target.storage.weight, target.quantize.weight);
+  own.state = State::activated;
+  const std::optional<int64_t> axis = channel_axis(op, weight.shape);
+  if (target.quantize.weight.granularity == emu::Granularity::per_tensor || !axis) {
+    set_scale(own, observe(*make_observer(own.observer, grid_of(own)), weight));
+    own.provenance = own.observer + " of the weight";
+    return own;
+  }
+  if (own.symmetry != emu::Symmetry::symmetric) {
+    throw InputError("target '" + target.name +
+                     "': quantize.weight.granularity = \"per_channel\" needs quantize.weight.symmetry = \"symmetric\", because a tensor has one zero point");
+  }
+  own.axis = axis;
+  own.observer = "minmax";
+  own.scale = per_channel_scales(weight, *axis, grid_of(own));
+  own.provenance = "minmax of each channel of the weight";
+  return own;
+}
+
+TensorQuantization of_operand(const emu::Target& target, const FloatTensor& constant) {
+  TensorQuantization own = by_rule(target.storage.activation, target.quantize.activation);
+  own.state = State::activated;
+  own.round = target.quantize.weight.round;
+  own.observer = "minmax";
+  set_scale(own, observe(*make_observer(own.observer, grid_of(own)), constant));
+  own.provenance = "minmax of the constant";
+  return own;
+}
+
+size_t count_outside(const FloatTensor& bias, const TensorQuantization& own) {
+  size_t outside = 0;
+  for (size_t i = 0; i < bias.size(); ++i) {
+    const float code = round_float(bias.data[i] / own.scale[own.scale.size() == 1 ? 0 : i], own.round);
+    outside += code < static_cast<float>(own.storage.low) || code > static_cast<float>(own.storage.high) ? 1 : 0;
+  }
+  return outside;
+}
+
+TensorQuantization of_bias(const Quantized& quantized, const Node& node) {
+  const TensorQuantization& x = *quantized.tensors[node.inputs[0]];
+  const TensorQuantization& w = *quantized.tensors[node.inputs[1]];
+  const Graph& graph = quantized.graph;
+  TensorQuantization own;
+  own.state = State::passive;
+  own.storage = quantized.target.storage.bias;
+  own.kind = x.kind == w.kind ? x.kind : emu::ScaleKind::real;
+  own.round = quantized.target.quantize.bias_round;
+  for (const float scale : w.scale) own.scale.push_back(x.scale[0] * scale);
+  if (own.scale.size() > 1) own.axis = 0;
+  own.provenance = "scale of '" + graph.value(node.inputs[0]).name + "' times scale of '" + graph.value(node.inputs[1]).name + "'";
+  const FloatTensor& bias = *graph.value(node.inputs[2]).constant;
+  if (const size_t outside = count_outside(bias, own); outside > 0) {
+    own.provenance += "; warning: " + std::to_string(outside) + " of " + std::to_string(bias.size()) + " values saturate at [" + std::to_string(own.storage.low) + ", " +
+                      std::to_string(own.storage.high) + "]";
+  }
+  return own;
+}
+
+bool is_bias(const Node& node, size_t input) {
+  return input == 2 && is_weighted(node.op);
+}
+
+}  // namespace
+
+void unshare_constants(Graph& graph) {
+  std::vector<bool> taken(graph.values.size(), false);
+  for (Node& node : graph.nodes) {
+    for (ValueId& input : node.inputs) {
+      if (!graph.is_constant(input)) continue;
+      if (!taken[input]) {
+        taken[input] = true;
+        continue;
+      }
+      const std::string name = graph.value(input).name;
+      FloatTensor copy = *graph.value(input).constant;
+      input = graph.add_constant(name, std::move(copy));
+      taken.push_back(true);
+    }
+  }
+}
+
+TensorQuantization by_rule(const emu::Storage& storage, const emu::QuantizeRule& rule) {
+  TensorQuantization own;
+  own.storage = storage;
+  own.symmetry = rule.symmetry;
+  own.kind = rule.scale;
+  own.round = rule.round;
+  own.observer = rule.observer;
+  return own;
+}
+
+Grid grid_of(const TensorQuantization& quantization) {
+  return {quantization.storage.low, quantization.storage.high, bits_of(quantization.storage), quantization.symmetry, quantization.kind};
+}
+
+void set_scale(TensorQuantization& quantization, const ScaleAndOffset& found) {
+  quantization.scale = {found.scale};
+  quantization.zero_point = quantization.symmetry == emu::Symmetry::symmetric ? 0 : quantization.storage.low + found.offset;
+}
+
+void quantize_parameters(Quantized& quantized) {
+  const Graph& graph = quantized.graph;
+  for (const Node& node : graph.nodes) {
+    for (size_t i = 0; i < node.inputs.size(); ++i) {
+      const std::optional<FloatTensor>& constant = graph.value(node.inputs[i]).constant;
+      if (!constant || is_bias(node, i) || std::holds_alternative<BatchNorm>(node.op)) continue;
+      const bool is_weight = i == 1 && is_weighted(node.op);
+      quantized.tensors[node.inputs[i]] = is_weight ? of_weight(quantized.target, node.op, *constant) : of_operand(quantized.target, *constant);
+    }
+  }
+}
+
+void quantize_biases(Quantized& quantized) {
+  for (const Node& node : quantized.graph.nodes) {
+    if (!is_weighted(node.op) || node.inputs.size() < 3 || !quantized.graph.is_constant(node.inputs[2])) continue;
+    quantized.tensors[node.inputs[2]] = of_bias(quantized, node);
+  }
+}
+
+}  // namespace assay::quant
