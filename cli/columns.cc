@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "emu/base/error.h"
-#include "emu/kernels/kernels.h"
 #include "quant/fake_quantize.h"
 
 namespace assay::cli {
@@ -35,7 +34,7 @@ int64_t largest(const std::vector<float>& scores) {
 
 }  // namespace
 
-Columns::Columns(const Session& session, emu::Engine engine) : session_(session), engine_(engine), fp32_(session.quantized.graph), simulator_(session.quantized) {
+Columns::Columns(const Session& session, emu::Engine engine) : session_(session), machine_(session.lowered.program, engine), fp32_(session.quantized.graph), simulator_(session.quantized) {
   const auto& program = session.lowered.program;
   for (size_t i = 0; i < program.instructions.size(); ++i) {
     const auto& map = session.lowered.program_value;
@@ -57,7 +56,6 @@ golden::Alignment Columns::empty() const {
   for (const auto& note : session_.lowered.notes) {
     alignment.notes.push_back("the accumulator of '" + note.node + "' (" + note.accumulator + ") can overflow: its worst case needs " + std::to_string(note.bits_needed) + " bits");
   }
-  const std::vector<const emu::Tensor*> no_tensors;
   for (const Layer& layer : layers_) {
     const auto& instruction = program.instructions[layer.instruction];
     golden::LayerAlignment row;
@@ -66,7 +64,7 @@ golden::Alignment Columns::empty() const {
     row.operation = std::string(emu::operation_name(instruction.operation));
     row.shape = graph.value(layer.value).shape;
     row.is_output = std::count(graph.outputs.begin(), graph.outputs.end(), layer.value) > 0;
-    if (engine_ == emu::Engine::fast) row.engine_note = emu::why_reference(instruction.operation, emu::OpContext(program, instruction.result, no_tensors));
+    row.engine_note = machine_.why_reference(layer.instruction);
     alignment.layers.push_back(std::move(row));
   }
   return alignment;
@@ -78,7 +76,7 @@ golden::Alignment Columns::compare(const std::string& sample, const Tensors& inp
   const Tensors fp32 = keep_all([&](const auto& on_value) { fp32_.run(inputs, on_value); }, graph.values.size());
   const Tensors ppq = keep_all([&](const auto& on_value) { simulator_.run(inputs, on_value); }, graph.values.size());
   KeepOutputs emulated(program.instructions.size());
-  emu::run(program, quant::quantize_inputs(program, inputs), emulated, engine_);
+  machine_.run(quant::quantize_inputs(program, inputs), emulated);
 
   golden::Alignment alignment = empty();
   alignment.samples = 1;

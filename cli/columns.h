@@ -25,7 +25,7 @@ class Columns {
   };
 
   const Session& session_;
-  emu::Engine engine_;
+  emu::Machine machine_;
   quant::Executor fp32_;
   quant::Simulator simulator_;
   std::vector<Layer> layers_;  // in order of execution

@@ -55,6 +55,7 @@ int run(const RunOptions& options) {
   for (const auto& input : program.inputs) inputs.push_back({program.values[input.value].name, program.values[input.value].shape});
   const auto preprocessing = preprocessing_from(options.preprocess, inputs.empty() ? Shape{} : inputs[0].shape);
   const auto samples = vectors::find_samples(options.inputs, inputs);
+  const emu::Machine machine(program, options.reference ? emu::Engine::reference : emu::Engine::fast);
   std::vector<CountOverflows> counts(samples.size());
   std::optional<golden::BundleWriter> bundle;
   if (options.golden) bundle.emplace(options.out + "/golden", program, golden::BundleInfo{ASSAY_VERSION, program.model, "", program.target, ""});
@@ -62,7 +63,7 @@ int run(const RunOptions& options) {
     Progress progress("running", options.output.quiet);
     parallel_for(samples.size(), thread_count(options.output), [&](size_t i) {
       const auto integers = quant::quantize_inputs(program, load(samples[i], inputs, preprocessing));
-      const auto results = emu::run(program, integers, counts[i], options.reference ? emu::Engine::reference : emu::Engine::fast);
+      const auto results = machine.run(integers, counts[i]);
       for (size_t k = 0; k < results.size(); ++k) {
         const std::string name = file_name(program.values[program.outputs[k]].name);
         vectors::write_file(options.out + "/" + samples[i].name + "." + name + ".npy", vectors::npy_bytes(results[k]));
