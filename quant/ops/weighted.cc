@@ -97,7 +97,10 @@ Wide worst_sum(const Node& node, const SumLayout& layout, const std::vector<int6
 
 }  // namespace
 
-Weighted lower_weighted(const Node& node, const emu::Steps& steps, const std::string& key, const SumLayout& layout, Lowering& lowering) {
+Weighted lower_weighted(const Node& node, const emu::Steps& target_steps, const std::string& key, const SumLayout& layout, Lowering& lowering) {
+  // A node without a bias has nothing to add.
+  emu::Steps steps = target_steps;
+  if (node.inputs.size() < 3) std::erase_if(steps, [](const emu::Step& step) { return std::holds_alternative<emu::AddBias>(step); });
   const ValueId x = node.inputs[0];
   const ValueId w = node.inputs[1];
   const TensorQuantization& weight = lowering.quantization(w);

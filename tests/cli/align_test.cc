@@ -61,7 +61,7 @@ TEST_P(AlignDigits, GivesTheSameBytesForOneAndTwoThreadsAndTwice) {
   EXPECT_EQ(one, files_below(folder_ / "again"));
 }
 
-INSTANTIATE_TEST_SUITE_P(Targets, AlignDigits, ::testing::Values("nxp_int8", "dsp_int8"), [](const auto& info) { return std::string(info.param); });
+INSTANTIATE_TEST_SUITE_P(Targets, AlignDigits, ::testing::Values("nxp_int8", "dsp_int8"), [](const auto& param_info) { return std::string(param_info.param); });
 
 TEST(Run, GivesTheIntegersOfTheGoldenBundle) {
   TemporaryFolder folder;

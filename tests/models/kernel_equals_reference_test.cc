@@ -42,7 +42,7 @@ TEST_P(KernelEqualsReference, OnEveryLayer) {
 
 INSTANTIATE_TEST_SUITE_P(RealNetworks, KernelEqualsReference,
                          ::testing::Combine(::testing::ValuesIn(testing::real_models()), ::testing::ValuesIn(emu::list_targets(testing::targets_dir()))),
-                         [](const auto& info) { return std::get<0>(info.param).name + "_on_" + std::filesystem::path(std::get<1>(info.param)).stem().string(); });
+                         [](const auto& param_info) { return std::get<0>(param_info.param).name + "_on_" + std::filesystem::path(std::get<1>(param_info.param)).stem().string(); });
 
 }  // namespace
 }  // namespace assay

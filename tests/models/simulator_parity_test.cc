@@ -87,7 +87,7 @@ TEST_P(SimulatorParity, EveryLayerBelow2To24IsBitExact) {
   EXPECT_GT(compared, 3U);
 }
 
-INSTANTIATE_TEST_SUITE_P(RealNetworks, SimulatorParity, ::testing::ValuesIn(testing::real_models()), [](const auto& info) { return info.param.name; });
+INSTANTIATE_TEST_SUITE_P(RealNetworks, SimulatorParity, ::testing::ValuesIn(testing::real_models()), [](const auto& param_info) { return param_info.param.name; });
 
 }  // namespace
 }  // namespace assay
