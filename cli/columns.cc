@@ -34,7 +34,8 @@ int64_t largest(const std::vector<float>& scores) {
 
 }  // namespace
 
-Columns::Columns(const Session& session, emu::Engine engine) : session_(session), machine_(session.lowered.program, engine), fp32_(session.quantized.graph), simulator_(session.quantized) {
+Columns::Columns(const Session& session, emu::Engine engine)
+    : session_(session), machine_(session.lowered.program, engine), fp32_(session.quantized.graph), simulator_(session.quantized) {
   const auto& program = session.lowered.program;
   for (size_t i = 0; i < program.instructions.size(); ++i) {
     const auto& map = session.lowered.program_value;

@@ -121,6 +121,7 @@ class Rules {
         none("ops.concat.steps", "ops.concat.inputs", t_.concat->steps);
       } else {
         steps({"ops.concat.steps", false, true, true, word}, t_.concat->steps);
+        if (count<Clamp>(t_.concat->steps) > 0) add({"ops.concat.steps"}, "must not hold clamp: no activation is fused into a concat");
       }
     }
     if (t_.average_pool) {
