@@ -1,0 +1,56 @@
+#include "tests/emu/ops/one_op.h"
+
+namespace assay::emu::one_op {
+namespace {
+
+TEST(TableLookup, TheWordSelectsTheEntryLowestFirst) {
+  OneOp one;
+  Values squares;
+  for (int64_t x = -128; x <= 127; ++x) squares.push_back(x * x);
+  TableLookup op;
+  op.x = one.value(kS8, {1, 4}, {-128, -1, 0, 127});
+  op.table = one.constant(kS16, {256}, squares);
+  op.function = "square";
+  EXPECT_EQ(one.result(kS16, {1, 4}).run(op).values, (Values{16384, 1, 0, 16129}));
+}
+
+TEST(TableLookup, UnsignedWordsCountFromZero) {
+  OneOp one;
+  Values table(256);
+  for (size_t i = 0; i < table.size(); ++i) table[i] = 127 - static_cast<int64_t>(i);
+  TableLookup op;
+  op.x = one.value(kU8, {3}, {0, 127, 255});
+  op.table = one.constant(kS8, {256}, table);
+  EXPECT_EQ(one.result(kS8, {3}).run(op).values, (Values{127, 0, -128}));
+}
+
+TEST(TableLookup, InterpolatesBetweenNeighbours) {
+  OneOp one;
+  // 4 bits, 2 of them fraction: 4 intervals, 5 entries. Words of -8..7 are 0..15.
+  TableLookup op;
+  op.x = one.value({4, true}, {5}, {-8, -7, -6, -1, 7});
+  op.table = one.constant(kS8, {5}, {0, 10, -10, 100, 127});
+  op.form = {2, Round::half_up};
+  // word 0: 0;  1: 10*1/4 = 2.5 -> 3;  2: 5;  7: 10 + -20*3/4 = -5;  15: 100 + 27*3/4 = 20.25 -> 120
+  EXPECT_EQ(one.result(kS8, {5}).run(op).values, (Values{0, 3, 5, -5, 120}));
+}
+
+TEST(TableLookup, RefusesTablesOfAnotherSizeOrType) {
+  OneOp one;
+  TableLookup op;
+  op.x = one.value(kS8, {1}, {0});
+  op.table = one.constant(kS8, {255}, Values(255));
+  one.result(kS8, {1});
+  EXPECT_NE(one.problems(op).find("'table' must have shape [256], it has [255]"), std::string::npos) << one.problems(op);
+  op.table = one.constant(kS16, {256}, Values(256));
+  EXPECT_NE(one.problems(op).find("'table' is s16, the result s8"), std::string::npos) << one.problems(op);
+  op.table = one.value(kS8, {256}, Values(256));
+  EXPECT_NE(one.problems(op).find("'table' must be a constant"), std::string::npos) << one.problems(op);
+  op.form.fraction_bits = 8;
+  EXPECT_NE(one.problems(op).find("'form' interpolates over 8 bits"), std::string::npos) << one.problems(op);
+  op.x = one.value(kS32, {1}, {0});
+  EXPECT_NE(one.problems(op).find("16 bits at most"), std::string::npos) << one.problems(op);
+}
+
+}  // namespace
+}  // namespace assay::emu::one_op
