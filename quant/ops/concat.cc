@@ -6,6 +6,16 @@
 #include "quant/ops/op.h"
 
 namespace assay::quant {
+namespace {
+
+// Nothing can be fused into a Concat, so its instruction has no clamp bounds; storage narrower than its type would need them.
+void check_fills_type(const Node& node, Lowering& lowering) {
+  const emu::Storage& to = lowering.quantization(node.output).storage;
+  if (to.low == to.type.min() && to.high == to.type.max()) return;
+  lowering.forbid(node, "ops.concat has no clamp bounds to keep requantized words in " + std::to_string(to.low) + " to " + std::to_string(to.high));
+}
+
+}  // namespace
 
 FloatTensor evaluate(const Concat& op, const Inputs& inputs, const Shape& output_shape) {
   const auto axis = static_cast<size_t>(op.axis);
@@ -28,15 +38,19 @@ void lower(const Concat& op, const Node& node, Lowering& lowering) {
   if (rule == nullptr) return;
   emu::Concat concat;
   concat.axis = op.axis;
-  concat.steps = lowering.steps(rule->steps);
   for (const ValueId id : node.inputs) {
     concat.inputs.push_back(lowering.operand(id));
     concat.zero_points.push_back(lowering.zero_point_of(id));
   }
-  if (std::all_of(node.inputs.begin(), node.inputs.end(), [&](ValueId id) { return lowering.same_words(id, node.output); })) return lowering.emit(node, concat);
+  if (std::all_of(node.inputs.begin(), node.inputs.end(), [&](ValueId id) { return lowering.same_words(id, node.output); })) {
+    concat.steps = lowering.steps(emu::Steps());
+    return lowering.emit(node, concat);
+  }
   if (rule->inputs == emu::InputScales::joint) {
     throw InputError(described(node) + ": ops.concat.inputs is \"joint\", but not every input has the output's scale and zero point");
   }
+  check_fills_type(node, lowering);
+  concat.steps = lowering.steps(rule->steps);
   for (const ValueId id : node.inputs) {
     const Ratio ratio{{lowering.scale_of(id)}, {lowering.scale_of(node.output)}};
     concat.scales.push_back(lowering.scales(node, {ratio}, rule->steps, "ops.concat.steps"));

@@ -8,6 +8,7 @@
 #include <cmath>
 
 #include "emu/base/error.h"
+#include "quant/ops/lowering.h"
 #include "quant/ops/op.h"
 
 namespace assay::quant {
@@ -51,6 +52,10 @@ FloatTensor evaluate(const Unary& op, const Inputs& inputs, const Shape& output_
   FloatTensor y(output_shape, inputs[0]->data);
   for (float& v : y.data) v = function_value(op, v);
   return y;
+}
+
+void lower(const Unary& op, const Node& node, Lowering& lowering) {
+  lower_to_table(op, std::string(to_string(op.function)), node, lowering);
 }
 
 }  // namespace assay::quant

@@ -26,10 +26,10 @@ struct Weighted {
   emu::Requant requant;
 };
 
-// Inputs of the node: x, w, optionally bias. Ratio of channel c: s_x * s_w[c] / s_y, exactly.
+// Inputs of the node: x, w, optionally bias (without one `add_bias` is left out). Ratio of channel c: s_x * s_w[c] / s_y, exactly.
 //
 // The bias is in accumulator steps, s_x * s_w[c], quantized as PPQ does; where steps scale the sum before `add_bias`, it is in the steps of that place, rounded once from the
 // exact value. The worst |partial sum| comes from the weights themselves and the range of x, plus |bias| where the bias is the first step.
-Weighted lower_weighted(const Node& node, const emu::Steps& steps, const std::string& key, const SumLayout& layout, Lowering& lowering);
+Weighted lower_weighted(const Node& node, const emu::Steps& target_steps, const std::string& key, const SumLayout& layout, Lowering& lowering);
 
 }  // namespace assay::quant
