@@ -216,6 +216,14 @@ TEST(Verify, NoStepLeaves126Bits) {
   EXPECT_TRUE(says(program, {"matmul", "step 3 (multiply)", "126 bits"}));
 }
 
+TEST(Verify, EveryEntryOfAScaleIsFollowed) {
+  Program program = sample();
+  program.step_lists[0] = parse_steps("add_bias; shift_left scale; shift_left 33; saturate output");
+  EXPECT_FALSE(says(program, {"conv"}));
+  program.scales[1][1].left.bits = 62;
+  EXPECT_TRUE(says(program, {"conv", "step 3 (shift_left 33)", "entry 1 of the scale"}));
+}
+
 TEST(Verify, OperandStepsDoNotSpeakOfTheResult) {
   for (const char* step : {"saturate output", "wrap output", "add_zero_point", "clamp", "add_bias"}) {
     Program program = sample();
