@@ -67,6 +67,8 @@ StepOperands operands(std::mt19937_64& random, const List& list) {
   o.zero_point = static_cast<int64_t>(o.output.min()) + static_cast<int64_t>((r >> 28) % words);
   o.clamp_low = (r >> 60) % 2 == 0 ? static_cast<int64_t>(o.output.min()) : o.zero_point;
   o.clamp_high = static_cast<int64_t>(o.output.max());
+  // Half of them as Clip has it: bounds inside the type on both sides.
+  if ((r >> 61) % 2 == 0) o.clamp_high = o.clamp_low + static_cast<int64_t>(random() % static_cast<uint64_t>(o.output.max() - o.clamp_low + 1));
   return o;
 }
 
@@ -118,6 +120,9 @@ TEST(OracleSteps, EveryKindWithEveryAmountOnCornerValues) {
   std::vector<Wide> values;
   for (unsigned exponent = 0; exponent <= 62; exponent += exponent < 34 ? 1 : 7) {
     for (int nearby = -2; nearby <= 2; ++nearby) values.push_back((Wide{1} << exponent) + nearby), values.push_back(-(Wide{1} << exponent) + nearby);
+  }
+  for (const int bound : {3, 100}) {
+    for (int nearby = -2; nearby <= 2; ++nearby) values.push_back(bound + nearby);  // the clamp's
   }
   Tally tally;
   for (const IntType output : {kS8, kU8, kS16}) {
