@@ -232,6 +232,10 @@ PadRule pad_rule(const Call& call) {
   return rule;
 }
 
+void refuse_training(const Call& call) {
+  if (call.opset >= 12 && call.scalar(2, "training_mode", 0) != 0) throw Unsupported("it is in training mode; export the model for inference", {});
+}
+
 BlockRule block_rule(const Call& call) {
   if (call.rank(0) != 4) throw InputError("its input must have 4 axes, it has the shape " + to_string(call.shape(0)));
   const int64_t n = call.shape(0)[0], c = call.shape(0)[1], h = call.shape(0)[2], w = call.shape(0)[3];

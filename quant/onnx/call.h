@@ -68,6 +68,9 @@ struct PadRule {
 };
 PadRule pad_rule(const Call& call);
 
+// Dropout: Unsupported where it really drops.
+void refuse_training(const Call& call);
+
 // x[N,C,..]: DepthToSpace and SpaceToDepth as reshape to `split`, transpose, reshape to `result`.
 struct BlockRule {
   Shape split;

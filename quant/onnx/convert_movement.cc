@@ -12,7 +12,7 @@ void convert_same(const Call& call, Builder& builder) {
 }
 
 void convert_dropout(const Call& call, Builder& builder) {
-  if (call.opset >= 12 && call.scalar(2, "training_mode", 0) != 0) throw Unsupported("it is in training mode; export the model for inference", {});
+  refuse_training(call);
   convert_same(call, builder);
 }
 

@@ -272,6 +272,10 @@ Results reduce(const Call& call) {
 Results same(const Call& call) {
   return {input(call)};
 }
+Results dropout(const Call& call) {
+  refuse_training(call);
+  return same(call);
+}
 Results reshape(const Call& call) {
   return {reshaped(input(call), reshape_target(call))};
 }
@@ -295,7 +299,7 @@ const std::map<std::string, Results (*)(const Call&)> kMovements = {
     {"Range", range},         {"ReduceSum", reduce},
     {"ReduceProd", reduce},   {"ReduceMax", reduce},
     {"ReduceMin", reduce},    {"ReduceMean", reduce},
-    {"Identity", same},       {"Dropout", same},
+    {"Identity", same},       {"Dropout", dropout},
     {"Reshape", reshape},     {"Flatten", flatten},
     {"Squeeze", squeeze},     {"Unsqueeze", unsqueeze},
 };

@@ -119,7 +119,9 @@ class Importer {
     for (const std::string& name : node.inputs) {
       Argument& argument = arguments.emplace_back();
       if (name.empty()) continue;
-      const Known& known = known_.at(name);
+      const auto found = known_.find(name);
+      if (found == known_.end()) return std::nullopt;  // an initializer of a kind that is not supported
+      const Known& known = found->second;
       argument.present = true;
       argument.constant = known.constant;
       if (known.constant) {
@@ -192,7 +194,8 @@ class Importer {
     for (const Node& node : graph_.nodes) written[node.output] = true;
     const auto is_output = [&](const std::string& name) { return std::find(model_.outputs.begin(), model_.outputs.end(), name) != model_.outputs.end(); };
     for (const std::string& name : model_.outputs) {
-      const Known& known = known_.at(name);
+      const auto found = known_.find(name);
+      const Known known = found == known_.end() ? Known{} : found->second;
       if (!known.id) {
         unsupported_.push_back("graph output '" + name + "' does not depend on the inputs");
         continue;

@@ -80,11 +80,16 @@ TransposedWindows read_transposed_windows(const Call& call, const Shape& spatial
     if (t.output_padding[i] >= std::max(w.stride[i], w.dilation[i])) {
       throw InputError("output_padding " + to_string(t.output_padding) + " must be less than the stride or the dilation");
     }
-    const int64_t full = w.stride[i] * (spatial[i] - 1) + w.reach(i) + t.output_padding[i];
+    int64_t full = w.stride[i] * (spatial[i] - 1) + w.reach(i) + t.output_padding[i];
     if (!wanted.empty() || auto_pad == "SAME_UPPER" || auto_pad == "SAME_LOWER") {
       const int64_t extent = wanted.empty() ? spatial[i] * w.stride[i] : wanted[i];
       if (extent < 1) throw InputError("output_shape " + to_string(wanted) + " must be positive");
-      if (extent > full) throw Unsupported("its output of " + std::to_string(extent) + " is larger than what its windows write, " + std::to_string(full), {});
+      const int64_t beyond = std::max<int64_t>(0, extent - full);  // what no window writes is padding of the output
+      if (t.output_padding[i] + beyond >= std::max(w.stride[i], w.dilation[i])) {
+        throw InputError("its output of " + std::to_string(extent) + " is too large for windows that write " + std::to_string(full));
+      }
+      t.output_padding[i] += beyond;
+      full += beyond;
       share_padding(w, i, full - extent, auto_pad == "SAME_UPPER");
     }
     const int64_t extent = full - w.begin(i) - w.end(i);
