@@ -18,9 +18,9 @@ struct AccumulatorNote {
 };
 
 struct Lowered {
-  emu::Program program;                 // verified
-  std::vector<size_t> node_of;          // by instruction: the graph node that it came from
-  std::vector<int64_t> program_value;   // by ValueId: the Program's value that holds it, -1 where none does
+  emu::Program program;                // verified
+  std::vector<size_t> node_of;         // by instruction: the graph node that it came from
+  std::vector<int64_t> program_value;  // by ValueId: the Program's value that holds it, -1 where none does
   std::vector<AccumulatorNote> notes;
 };
 

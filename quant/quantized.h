@@ -33,13 +33,13 @@ struct TensorQuantization {
   std::optional<int64_t> axis;  // of the channels; none: per tensor
   std::vector<float> scale;
   int64_t zero_point = 0;
-  std::string observer;    // "percentile", "minmax" ...
-  std::string provenance;  // in words: "percentile over 64 inputs", "shared with 'relu1_out' (concat)"
+  std::string observer;         // "percentile", "minmax" ...
+  std::string provenance;       // in words: "percentile over 64 inputs", "shared with 'relu1_out' (concat)"
   std::optional<ValueId> root;  // overlapped: whose scale this is
 };
 
 struct Quantized {
-  Graph graph;                                            // simplified, parameters still in float32
+  Graph graph;  // simplified, parameters still in float32
   emu::Target target;
   std::vector<std::optional<TensorQuantization>> tensors;  // by ValueId; none: not a real tensor of the data path
 };

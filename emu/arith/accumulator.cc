@@ -4,7 +4,9 @@
 
 namespace assay::emu {
 
-std::string to_string(Accumulator accumulator) { return to_string(accumulator.type) + "." + std::string(to_string(accumulator.overflow)); }
+std::string to_string(Accumulator accumulator) {
+  return to_string(accumulator.type) + "." + std::string(to_string(accumulator.overflow));
+}
 
 std::optional<Accumulator> parse_accumulator(std::string_view text) {
   const size_t dot = text.find('.');

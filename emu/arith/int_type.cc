@@ -20,7 +20,9 @@ std::optional<Overflow> parse_overflow(std::string_view name) {
   return std::nullopt;
 }
 
-std::string to_string(IntType type) { return (type.is_signed ? "s" : "u") + std::to_string(type.bits); }
+std::string to_string(IntType type) {
+  return (type.is_signed ? "s" : "u") + std::to_string(type.bits);
+}
 
 std::optional<IntType> parse_int_type(std::string_view name) {
   if (name.size() < 2 || (name[0] != 's' && name[0] != 'u')) return std::nullopt;
@@ -30,7 +32,9 @@ std::optional<IntType> parse_int_type(std::string_view name) {
   return IntType{static_cast<uint8_t>(bits), name[0] == 's'};
 }
 
-Wide saturate(Wide value, IntType type) { return value < type.min() ? type.min() : (value > type.max() ? type.max() : value); }
+Wide saturate(Wide value, IntType type) {
+  return value < type.min() ? type.min() : (value > type.max() ? type.max() : value);
+}
 
 Wide wrap(Wide value, IntType type) {
   const UnsignedWide modulus = UnsignedWide{1} << type.bits;
@@ -38,6 +42,8 @@ Wide wrap(Wide value, IntType type) {
   return type.is_signed && low > type.max() ? low - static_cast<Wide>(modulus) : low;
 }
 
-Wide store(Wide value, IntType type, Overflow rule) { return rule == Overflow::saturate ? saturate(value, type) : wrap(value, type); }
+Wide store(Wide value, IntType type, Overflow rule) {
+  return rule == Overflow::saturate ? saturate(value, type) : wrap(value, type);
+}
 
 }  // namespace assay::emu

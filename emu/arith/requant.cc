@@ -19,7 +19,9 @@ std::string amount_text(const std::optional<Amount>& amount) {
   return amount ? std::to_string(amount->bits) : "scale";
 }
 
-std::string width_text(const std::optional<uint8_t>& bits) { return bits ? std::to_string(*bits) : "output"; }
+std::string width_text(const std::optional<uint8_t>& bits) {
+  return bits ? std::to_string(*bits) : "output";
+}
 
 std::vector<std::string_view> words_of(std::string_view text) {
   std::vector<std::string_view> words;
@@ -33,7 +35,9 @@ std::vector<std::string_view> words_of(std::string_view text) {
   return words;
 }
 
-[[noreturn]] void bad_step(std::string_view text, const std::string& why) { throw InputError("step '" + std::string(text) + "': " + why); }
+[[noreturn]] void bad_step(std::string_view text, const std::string& why) {
+  throw InputError("step '" + std::string(text) + "': " + why);
+}
 
 // A decimal number in [low, high], or `name` for none.
 std::optional<uint8_t> number_or(std::string_view word, std::string_view name, int low, int high, std::string_view step) {
@@ -122,8 +126,12 @@ Wide apply(const Step& step, Wide value, const StepOperands& operands, StepEvent
                           return value * operands.scale.multiplier;
                         },
                         [&](const ShiftRight& s) { return shift_right(value, s.amount.value_or(operands.scale.right), s.round); },
-                        [&](const Saturate& s) { return keep(value, saturate(value, s.bits ? IntType{*s.bits, true} : operands.output), !s.bits, events); },
-                        [&](const Wrap& s) { return keep(value, wrap(value, s.bits ? IntType{*s.bits, true} : operands.output), !s.bits, events); },
+                        [&](const Saturate& s) {
+                          return keep(value, saturate(value, s.bits ? IntType{*s.bits, true} : operands.output), !s.bits, events);
+                        },
+                        [&](const Wrap& s) {
+                          return keep(value, wrap(value, s.bits ? IntType{*s.bits, true} : operands.output), !s.bits, events);
+                        },
                         [&](const AddZeroPoint&) { return value + operands.zero_point; },
                         [&](const Clamp&) {
                           const Wide low = operands.clamp_low;

@@ -4,7 +4,9 @@
 
 namespace assay::emu {
 
-std::string to_string(Dyadic value) { return std::to_string(value.mantissa) + "*2^" + std::to_string(value.exponent); }
+std::string to_string(Dyadic value) {
+  return std::to_string(value.mantissa) + "*2^" + std::to_string(value.exponent);
+}
 
 QScale QScale::from_tflite(int32_t multiplier_q31, int shift) {
   if (shift < -31 || shift > 30) throw InputError("a TFLite shift lies in [-31, 30], found " + std::to_string(shift));

@@ -38,9 +38,9 @@ struct QuantizeRule {
 
 // [multiplier]: how a real ratio of scales becomes a QScale.
 struct MultiplierRule {
-  uint8_t bits = 31;                     // multiplier in [2^(bits-1), 2^bits); 1: always 1, the ratio must be a power of two
-  Round round = Round::half_away;        // ratio * 2^n -> multiplier
-  LeftShift max_left{31};                // legal amounts of the scale's shifts
+  uint8_t bits = 31;               // multiplier in [2^(bits-1), 2^bits); 1: always 1, the ratio must be a power of two
+  Round round = Round::half_away;  // ratio * 2^n -> multiplier
+  LeftShift max_left{31};          // legal amounts of the scale's shifts
   RightShift max_right{62};
 };
 
@@ -73,7 +73,7 @@ struct TableRule {
   Round round = Round::half_even;  // real function value -> entry
 };
 struct SoftmaxRule {
-  uint8_t exponent_bits = 16;             // e(0) = 2^exponent_bits - 1 steps of the table
+  uint8_t exponent_bits = 16;  // e(0) = 2^exponent_bits - 1 steps of the table
   Round table_round = Round::half_even;
   Accumulator accumulator;
   Round divide = Round::half_up;
@@ -82,7 +82,7 @@ struct SoftmaxRule {
 
 enum class Evidence : uint8_t { documented, measured, assumed };
 struct Claim {
-  std::string key;     // "ops.conv.steps"; a trailing ".*" covers a section
+  std::string key;  // "ops.conv.steps"; a trailing ".*" covers a section
   Evidence evidence = Evidence::assumed;
   std::string note;
 };
