@@ -141,17 +141,21 @@ class Importer {
       if (!output.empty()) known_[output] = {};
     }
     const std::string what = "node '" + node.label() + "' (" + node.full_type() + ")";
+    const std::string only_constants = ": the operator is supported on constants only";
     const bool evaluable = can_evaluate(node);
     if (!evaluable && !can_convert(node)) return unsupported_.push_back(what + ": the operator is not supported");
     auto arguments = arguments_of(node);
-    if (!arguments) return;
+    if (!arguments) {  // an earlier problem left an operand unknown; that it is no constant is known all the same
+      if (!can_convert(node)) unsupported_.push_back(what + only_constants);
+      return;
+    }
     const Call call{node, model_.opset, std::move(*arguments)};
     const bool constant = std::all_of(call.arguments.begin(), call.arguments.end(), [](const Argument& a) { return !a.present || a.constant; });
     try {
       if (evaluable && (constant || needs_only_shapes(node))) {
         store(node, evaluate_constant(call));
       } else if (constant || !can_convert(node)) {
-        unsupported_.push_back(what + (constant ? ": the operator is not supported on constants" : ": the operator is supported on constants only"));
+        unsupported_.push_back(what + (constant ? ": the operator is not supported on constants" : only_constants));
       } else {
         convert(call, builder_);
         for (const auto& [name, id] : builder_.take_made()) known_[name].id = id;

@@ -2,8 +2,6 @@
 #include <rapidcheck/gtest.h>
 
 #include <cmath>
-#include <cstdlib>
-#include <iostream>
 #include <limits>
 #include <sstream>
 
@@ -253,10 +251,5 @@ TEST(Markdown, EveryRowOfATableHasAsManyCellsAsItsHead) {
 }
 
 // To look at: ASSAY_SHOW_REPORTS=1 prints the terminal report of the example.
-TEST(Terminal, ShowsItselfOnRequest) {
-  if (std::getenv("ASSAY_SHOW_REPORTS") == nullptr) GTEST_SKIP() << "set ASSAY_SHOW_REPORTS=1 to see the report";
-  std::cout << terminal(example(), {}) << "\n" << junit(example()) << "\n" << markdown(example());
-}
-
 }  // namespace
 }  // namespace assay::reports

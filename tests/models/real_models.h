@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <ostream>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,8 @@ namespace assay::testing {
 struct RealModel {
   std::string name;
   std::string shape;  // of the input where the file leaves it open
+
+  friend void PrintTo(const RealModel& model, std::ostream* out) { *out << model.name; }
 };
 
 inline std::vector<RealModel> real_models() {
