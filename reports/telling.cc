@@ -156,6 +156,27 @@ std::string percent_text(uint64_t part, uint64_t whole) {
   return text + " %";
 }
 
+namespace {
+
+// " (+1:7 -1:5)": the smallest steps first, as many as fit into `width`, then ".."; "" where none does.
+std::string steps_text(const IntDifference& difference, size_t width = 1000) {
+  std::vector<std::pair<int64_t, uint64_t>> steps(difference.off_by.begin(), difference.off_by.end());
+  std::sort(steps.begin(), steps.end(), [](const auto& a, const auto& b) { return std::pair(std::abs(a.first), -a.first) < std::pair(std::abs(b.first), -b.first); });
+  std::string list;
+  for (size_t i = 0; i < steps.size(); ++i) {
+    const std::string step = fmt::format("{}{:+}:{}", i == 0 ? "" : " ", steps[i].first, steps[i].second);
+    const size_t room_after = i + 1 == steps.size() ? 0 : 3;  // " .."
+    if (3 + list.size() + step.size() + room_after > width) {
+      if (!list.empty()) list += " ..";
+      break;
+    }
+    list += step;
+  }
+  return list.empty() ? "" : " (" + list + ")";
+}
+
+}  // namespace
+
 std::string difference_text(const IntDifference& difference, size_t width) {
   const std::string word(to_string(difference.verdict));
   if (difference.verdict == Verdict::EQUAL) return word;
@@ -163,21 +184,12 @@ std::string difference_text(const IntDifference& difference, size_t width) {
     const std::string reason = word + " " + printable(difference.why);
     return width_of(reason) <= width ? reason : shortened(word, width);
   }
-  const std::string counts = fmt::format("{} {} of {}", word, difference.differing, difference.elements);
-  if (counts.size() > width) return shortened(word, width);
-  std::vector<std::pair<int64_t, uint64_t>> steps(difference.off_by.begin(), difference.off_by.end());
-  std::sort(steps.begin(), steps.end(), [](const auto& a, const auto& b) { return std::pair(std::abs(a.first), -a.first) < std::pair(std::abs(b.first), -b.first); });
-  std::string list;
-  for (size_t i = 0; i < steps.size(); ++i) {
-    const std::string step = fmt::format("{}{:+}:{}", i == 0 ? "" : " ", steps[i].first, steps[i].second);
-    const size_t room_after = i + 1 == steps.size() ? 0 : 3;  // " .."
-    if (counts.size() + 3 + list.size() + step.size() + room_after > width) {
-      if (!list.empty()) list += " ..";
-      break;
-    }
-    list += step;
-  }
-  return list.empty() ? counts : counts + " (" + list + ")";
+  const std::string steps = steps_text(difference);
+  const std::string whole = fmt::format("{} {} of {}{}", word, difference.differing, difference.elements, steps);
+  if (whole.size() <= width) return whole;
+  const std::string count = fmt::format("{} {}", word, difference.differing);
+  if (count.size() > width) return shortened(word, width);
+  return count + steps_text(difference, width - count.size());
 }
 
 std::string overflow_text(const emu::OverflowCounts& counts) {

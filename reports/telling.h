@@ -24,7 +24,7 @@ std::string cosine_text(double cosine);
 // One decimal; "100.0 %" only for all, "0.0 %" only for none.
 std::string percent_text(uint64_t part, uint64_t whole);
 
-// "CLOSE 12 of 4096 (+1:7 -1:5)": the smallest steps first, as many as fit into `width`, then "..".
+// "CLOSE 12 of 4096 (+1:7 -1:5)"; where that is wider than `width`, without "of 4096", and with as many of the smallest steps as fit, then "..".
 std::string difference_text(const golden::IntDifference& difference, size_t width = 1000);
 // Accumulators / intermediate steps / outputs that overflowed: "3/0/128"; "-" for none.
 std::string overflow_text(const emu::OverflowCounts& counts);

@@ -77,12 +77,12 @@ struct ColumnRule {
   bool right;
 };
 constexpr ColumnRule kRules[kColumns] = {{"#", "", 0, true},
-                                         {"layer", "", 16, false},
+                                         {"layer", "", 24, false},
                                          {"op", "", 14, false},
                                          {"shape", "", 14, false},
                                          {"cos", "ppq,fp32", 0, true},
                                          {"cos", "emu,fp32", 0, true},
-                                         {"emulator", "against ppq", 28, false},
+                                         {"emulator", "against ppq", 26, false},
                                          {"overflows", "acc/step/out", 0, false}};
 
 using Row = std::array<std::string, kColumns>;
@@ -167,7 +167,11 @@ std::string terminal(const golden::Alignment& alignment, const TerminalOptions& 
         counted(alignment.assumed.size(), "claim") + " about this target " + (alignment.assumed.size() == 1 ? "is" : "are") + " assumed, not documented by its maker:", columns);
     for (const emu::Claim& claim : alignment.assumed) text += wrapped("  ", printable(claim.key) + ": " + printable(claim.note), columns);
   }
-  text += "\n" + table(alignment, options, columns) + "\n";
+  text += "\n" + table(alignment, options, columns);
+  text +=
+      wrapped("overflows: ",
+              "elements whose sum left the accumulator / that a step before the last changed / that were limited to their type (a Relu that ends at its limit included)", columns) +
+      "\n";
 
   text += wrapped("", "verdicts, of the worst output (a cosine must be above 0.99):", columns);
   for (const VerdictLine& line : verdict_lines(alignment)) {

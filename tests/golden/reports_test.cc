@@ -112,9 +112,9 @@ TEST(DifferenceText, CountsEveryStepAndShowsTheSmallestFirst) {
   const Alignment a = example();
   EXPECT_EQ(difference_text(a.layers[0].emu_vs_ppq), "EQUAL");
   EXPECT_EQ(difference_text(a.layers[1].emu_vs_ppq), "CLOSE 12 of 4096 (+1:7 -1:5)");
-  EXPECT_EQ(difference_text(a.layers[2].emu_vs_ppq, 40), "NOT_EQUAL 12 of 4096 (+1:1 -1:1 +2:1 ..)");
-  EXPECT_EQ(difference_text(a.layers[2].emu_vs_ppq, 25), "NOT_EQUAL 12 of 4096");
-  EXPECT_EQ(difference_text(a.layers[2].emu_vs_ppq, 12), "NOT_EQUAL");
+  EXPECT_EQ(difference_text(a.layers[2].emu_vs_ppq, 40), "NOT_EQUAL 12 (+1:1 -1:1 +2:1 -2:1 ..)");
+  EXPECT_EQ(difference_text(a.layers[2].emu_vs_ppq, 25), "NOT_EQUAL 12 (+1:1 ..)");
+  EXPECT_EQ(difference_text(a.layers[2].emu_vs_ppq, 11), "NOT_EQUAL");
   EXPECT_EQ(difference_text(a.layers[3].emu_vs_ppq), "NOT_COMPARABLE shape [1,1280,1,1] against [1,1280]");
 }
 
