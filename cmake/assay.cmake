@@ -8,6 +8,9 @@ endif()
 target_include_directories(assay_options INTERFACE ${CMAKE_SOURCE_DIR})
 if(ASSAY_SANITIZE)
   target_compile_options(assay_options INTERFACE -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    target_compile_options(assay_options INTERFACE -Wno-maybe-uninitialized)  # g++ warns falsely under sanitizers, and says so
+  endif()
   target_link_options(assay_options INTERFACE -fsanitize=address,undefined)
 endif()
 
