@@ -185,7 +185,8 @@ struct Outputs : emu::Observer {
   void on_output(size_t, const emu::Tensor& result, const emu::OverflowCounts&) override { words.push_back(result.values()); }
 };
 
-// Step by step, each node's words within one step of the simulation; small differences travel, so `far` elements may lie at two.
+// Each node's words within one step of the simulation, two from the third node on, where small differences have travelled. A multiplier of few bits is itself wrong by up to
+// half of 2^-bits of the largest word, which comes on top.
 void expect_close(const emu::Target& target) {
   EndToEnd both(target);
   Lowered lowered;
@@ -199,15 +200,17 @@ void expect_close(const emu::Target& target) {
   Outputs outputs;
   emu::run(lowered.program, quantize_inputs(lowered.program, {input}), outputs, emu::Engine::reference);
   ASSERT_EQ(outputs.words.size(), expected.size());
+  const int word_bits = target.storage.activation.type.bits, multiplier_bits = target.multiplier.bits;
+  const int64_t coarse = multiplier_bits == 1 || multiplier_bits > word_bits + 4 ? 0 : int64_t{1} << std::max(0, word_bits - multiplier_bits);
   for (size_t n = 0; n < expected.size(); ++n) {
-    const int64_t allowed = n < 2 ? 1 : 2;
+    const int64_t allowed = (n < 2 ? 1 : 2) + coarse;
     size_t equal = 0, saturated = 0;
     for (size_t i = 0; i < expected[n].size(); ++i) {
       EXPECT_LE(std::abs(outputs.words[n][i] - expected[n][i]), allowed) << target.name << " node " << n << " element " << i;
       equal += outputs.words[n][i] == expected[n][i];
       saturated += outputs.words[n][i] == target.storage.activation.low || outputs.words[n][i] == target.storage.activation.high;
     }
-    EXPECT_GE(equal * 10, expected[n].size() * 7) << target.name << " node " << n << ": most are equal";
+    EXPECT_GE(equal * 10, expected[n].size() * (coarse == 0 ? 7 : 4)) << target.name << " node " << n << ": most are equal";
     EXPECT_LE(saturated * 2, expected[n].size()) << target.name << " node " << n << ": the test sees something";
   }
 }
