@@ -152,6 +152,24 @@ TEST(Percentile, CutsOneInTenThousandAtEachEnd) {
   EXPECT_EQ(observer->look(values.data(), values.size()), (std::vector<double>{-9999.0, 9998.0}));
 }
 
+TEST(Kl, DoesNotSeeWhatLiesInTheFirstNineBins) {
+  // Bins are one wide. Bins 0 to 7 are emptied and bin 8 holds 1, whatever was there.
+  const auto scale_with = [](size_t count, float value) {
+    std::vector<float> values(count, value);
+    for (int bin = 100; bin < 4096; ++bin) values.insert(values.end(), static_cast<size_t>(1 + 4096 / bin), static_cast<float>(bin) + 0.5F);
+    values.push_back(4096.0F);
+    const auto observer = make_observer("kl", Grid{});
+    for (int phase = 0; phase < 2; ++phase) {
+      observer->merge(observer->look(values.data(), values.size()));
+      observer->finish_phase();
+    }
+    return observer->result().scale;
+  };
+  const float without = scale_with(0, 0);
+  for (const float value : {0.0F, 3.5F, 7.5F, 8.5F}) EXPECT_EQ(scale_with(100000, value), without) << value;
+  EXPECT_NE(scale_with(100000, 9.5F), without);
+}
+
 TEST(MakeObserver, RefusesUnknownNamesAndGridsThatTheMethodCannotServe) {
   EXPECT_THROW(make_observer("entropy", Grid{}), InputError);
   EXPECT_THROW(make_observer("kl", Grid{0, 255, 8, emu::Symmetry::asymmetric, emu::ScaleKind::real}), InputError);

@@ -92,11 +92,12 @@ RC_GTEST_PROP(ExecutorMatMul, IsTheDefinitionForAllBatches, ()) {
   const int64_t m = pick(1, 20), k = pick(1, 40), n = pick(1, 20);
   Shape batch = pick_several(static_cast<size_t>(pick(0, 2)), 1, 4);
   Shape a = batch, b = batch, y = batch;
-  // One side without batches, or broadcast along its first.
-  const int64_t kind = pick(0, 3);
+  // One side without batches, with fewer, or broadcast along its first.
+  const int64_t kind = pick(0, 4);
   if (kind == 0) b.clear();
   if (kind == 1) a.clear();
   if (kind == 2 && !batch.empty()) b[0] = 1;
+  if (kind == 3 && batch.size() == 2) b.erase(b.begin());
   a.insert(a.end(), {m, k});
   b.insert(b.end(), {k, n});
   y.insert(y.end(), {m, n});
