@@ -16,6 +16,9 @@ bool needs_only_shapes(const OnnxNode& node);
 // One Constant per output. All inputs must be constant (or the node needs only shapes). InputError, Unsupported as in call.h.
 std::vector<Constant> evaluate_constant(const Call& call);
 
+// For any other operator with constant inputs (a MatMul of weights, a Sigmoid of a parameter): converted as usual, and the typed operators evaluated by their definitions.
+std::vector<Constant> evaluate_as_operators(const Call& call);
+
 // The two halves: element by element; and those that move, count or reduce. nullopt where the operator is not of that half.
 std::optional<Constant> evaluate_elementwise(const Call& call);
 bool is_elementwise(const std::string& type);

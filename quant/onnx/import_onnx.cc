@@ -154,8 +154,10 @@ class Importer {
     try {
       if (evaluable && (constant || needs_only_shapes(node))) {
         store(node, evaluate_constant(call));
-      } else if (constant || !can_convert(node)) {
-        unsupported_.push_back(what + (constant ? ": the operator is not supported on constants" : only_constants));
+      } else if (!can_convert(node)) {
+        unsupported_.push_back(what + only_constants);
+      } else if (constant) {
+        store(node, evaluate_as_operators(call));
       } else {
         convert(call, builder_);
         for (const auto& [name, id] : builder_.take_made()) known_[name].id = id;

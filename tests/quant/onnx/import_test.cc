@@ -330,6 +330,16 @@ TEST(ImportShapes, AreArithmeticOnConstants) {
   only<Reshape>(import_as_onnx_infers(model));
 }
 
+TEST(ImportConstants, OfAnyOperatorAreEvaluated) {
+  auto model = one(13, {2, 2});
+  model.floats("a", {2, 2}, {1, 2, 3, 4}).floats("b", {2, 2}, {0, 1, -1, 2}).node("MatMul", {"a", "b"}, {"p"}).name("product");
+  model.node("Relu", {"p"}, {"r"});
+  model.node("Add", {"x", "r"}, {"y"});
+  const Graph graph = import_as_onnx_infers(model);
+  only<Binary>(graph);
+  EXPECT_EQ(graph.value(graph.nodes[0].inputs[1]).constant->data, (std::vector<float>{0, 5, 0, 11}));
+}
+
 TEST(ImportNames, OfIdentitiesAtTheOutputAreKept) {
   auto model = one(13, {2});
   model.node("Relu", {"x"}, {"r"});
