@@ -1,7 +1,6 @@
 #include "emu/kernels/conv.h"
 
 #include <algorithm>
-#include <memory>
 
 #include "emu/base/error.h"
 #include "emu/kernels/conv_sums.h"
@@ -35,49 +34,40 @@ Exactness prove(const ConvGeometry& g, IntType x_type, IntType w_type, const std
   return {worst, ""};
 }
 
-// Channels-last sums -> the result's type, NCHW, a tile of pixels at a time.
-template <class Result>
-void requantize_channels_last(const ConvGeometry& g, const FastSteps& steps, const int32_t* sums, Result* results, OverflowCounts& overflows) {
-  constexpr auto kTile = static_cast<int64_t>(FastSteps::kRow);
-  const int64_t pixels = g.out_h * g.out_w;
-  const auto channels = static_cast<size_t>(g.outputs);
-  int32_t row[FastSteps::kRow];
-  for (int64_t n = 0; n < g.batch; ++n) {
-    for (int64_t start = 0; start < pixels; start += kTile) {
-      const int64_t size = std::min(kTile, pixels - start);
-      const int32_t* const tile = sums + (n * pixels + start) * g.outputs;
-      for (size_t c = 0; c < channels; ++c) {
-        for (int64_t i = 0; i < size; ++i) row[i] = tile[i * g.outputs + static_cast<int64_t>(c)];
-        FastSteps::RowCounts counts;
-        steps.run(row, static_cast<size_t>(size), c, results + (n * g.outputs + static_cast<int64_t>(c)) * pixels + start, counts);
-        add_counts(overflows, counts, c, channels);
-      }
-    }
-  }
-}
-
 struct ConvKernel {
-  ConvGeometry geometry;
   Ref x;
   ConvSums sums;
   FastSteps steps;
+  int64_t outputs, pixels;  // of the result: [N, outputs, pixels], or [N, pixels, outputs] where channels are last
+  bool channels_last;
 
   Tensor operator()(const OpContext& context, OpRun& run) const {
-    std::vector<int32_t> accumulators(geometry.sums());
-    sums(context.tensor(x), accumulators.data());
     Tensor result(context.result().type, context.result().shape);
-    std::visit(
-        [&](const auto& storage) {
-          using Result = typename std::decay_t<decltype(storage)>::value_type;
-          requantize_channels_last(geometry, steps, accumulators.data(), result.data<Result>(), run.overflows);
-        },
-        result.storage());
+    std::visit([&](const auto& storage) { requantize(context.tensor(x), result.data<typename std::decay_t<decltype(storage)>::value_type>(), run.overflows); }, result.storage());
     return result;
+  }
+
+  template <class Result>
+  void requantize(const Tensor& from, Result* results, OverflowCounts& overflows) const {
+    std::vector<Result> row(channels_last ? static_cast<size_t>(pixels) : 0);
+    sums(from, [&](int64_t n, int64_t o, int64_t first, int64_t count, const int32_t* accumulators) {
+      FastSteps::RowCounts counts;
+      const auto channel = static_cast<size_t>(o), size = static_cast<size_t>(count);
+      if (channels_last) {
+        steps.run(accumulators, size, channel, row.data(), counts);
+        Result* const to = results + (n * pixels + first) * outputs + o;
+        for (size_t i = 0; i < size; ++i) to[i * static_cast<size_t>(outputs)] = row[i];
+      } else {
+        steps.run(accumulators, size, channel, results + (n * outputs + o) * pixels + first, counts);
+      }
+      add_counts(overflows, counts, channel, static_cast<size_t>(outputs));
+    });
   }
 };
 
 PreparedKernel prepare_conv(const ConvGeometry& geometry, Ref x, IntType w_type, const std::vector<int64_t>& weights, const std::optional<Ref>& bias,
                             const Accumulator& accumulator, const Requant& requant, const OpContext& context) {
+  if (geometry.batch * geometry.channels * geometry.outputs * geometry.pixels() == 0) return {nullptr, "an empty tensor has no kernel"};
   const IntType x_type = context.type(x);
   const Exactness exactness = prove(geometry, x_type, w_type, weights, accumulator);
   if (!exactness.refuse.empty()) return {nullptr, exactness.refuse};
@@ -85,11 +75,17 @@ PreparedKernel prepare_conv(const ConvGeometry& geometry, Ref x, IntType w_type,
   auto steps = FastSteps::prepare(context.steps(requant.steps), exactness.worst, channel_constants(biases, context.scale(requant.scale), static_cast<size_t>(geometry.outputs)),
                                   context.result(), requant.clamp);
   if (!steps) return {nullptr, "a requantization step could leave 63 bits"};
-  ConvSums sums = onednn_is_exact(geometry, w_type, weights) ? onednn_conv_sums(geometry, x_type, w_type, weights) : own_conv_sums(geometry, x_type, weights);
-  return {ConvKernel{geometry, x, std::move(sums), std::move(*steps)}, ""};
+  return {ConvKernel{x, conv_sums(geometry, x_type, w_type, weights), std::move(*steps), geometry.outputs, geometry.pixels(), geometry.x_channels_last}, ""};
 }
 
 }  // namespace
+
+ConvSums conv_sums(const ConvGeometry& geometry, IntType x_type, IntType w_type, const std::vector<int64_t>& weights) {
+  constexpr int64_t kFewInputs = 1;
+  if (geometry.group_inputs() <= kFewInputs && !geometry.x_channels_last) return plane_conv_sums(geometry, x_type, weights);
+  if (onednn_is_exact(geometry, w_type, weights)) return onednn_conv_sums(geometry, x_type, w_type, weights);
+  return own_conv_sums(geometry, x_type, weights);
+}
 
 PreparedKernel prepare(const Conv& op, const OpContext& context) {
   if (!op.w.is_constant) return {nullptr, "the weights are no constant"};
@@ -111,8 +107,8 @@ PreparedKernel prepare(const MatMul& op, const OpContext& context) {
   if (b.shape().size() != 2) return {nullptr, "the constant is not a matrix"};
   const int64_t inner = b.shape()[0], outputs = b.shape()[1];
   ConvGeometry g;
-  g.channels = inner, g.outputs = outputs, g.zx = op.za, g.zw = op.zb;
-  g.batch = inner == 0 ? 0 : element_count(context.shape(op.a)) / inner;
+  g.channels = inner, g.outputs = outputs, g.zx = op.za, g.zw = op.zb, g.x_channels_last = true;
+  g.height = g.out_h = inner == 0 ? 0 : element_count(context.shape(op.a)) / inner;  // a column of pixels
   std::vector<int64_t> weights(static_cast<size_t>(inner * outputs));
   for (int64_t k = 0; k < inner; ++k) {
     for (int64_t n = 0; n < outputs; ++n) weights[static_cast<size_t>(n * inner + k)] = b.at(static_cast<size_t>(k * outputs + n));

@@ -1,5 +1,7 @@
-// Exact int32 sums of a convolution, sum of (x - zx) * (w - zw), two ways: oneDNN's int8 primitives where the CPU multiplies int8 pairs into 32 bits exactly (VNNI; without it
-// their int16 intermediates saturate), and our own int16 products elsewhere. Both leave [N, OH, OW, O]: channels last.
+// Exact int32 sums of a convolution, sum of (x - zx) * (w - zw), three ways:
+//   oneDNN's int8 primitives, where the CPU multiplies int8 pairs into 32 bits exactly (VNNI; without it their int16 intermediates saturate);
+//   our own int16 dot products, elsewhere;
+//   planes, where a group has few inputs (depthwise convolutions, first layers): one weight at a time over a whole plane, on any CPU.
 #pragma once
 
 #include <functional>
@@ -16,17 +18,21 @@ struct ConvGeometry {
   int64_t stride_h = 1, stride_w = 1, dilation_h = 1, dilation_w = 1;
   int64_t pad_top = 0, pad_left = 0, pad_bottom = 0, pad_right = 0;
   int64_t zx = 0, zw = 0;
+  bool x_channels_last = false;  // x lies as [N, H, W, C]
 
   int64_t group_inputs() const { return channels / groups; }
   int64_t group_outputs() const { return outputs / groups; }
   int64_t padded_h() const { return height + pad_top + pad_bottom; }
   int64_t padded_w() const { return width + pad_left + pad_right; }
   int64_t products() const { return group_inputs() * kernel_h * kernel_w; }  // per output
-  size_t sums() const { return static_cast<size_t>(batch * out_h * out_w * outputs); }
+  int64_t pixels() const { return out_h * out_w; }
 };
 
-// x (8-bit, NCHW) -> sums. Safe to call from several threads.
-using ConvSums = std::function<void(const Tensor& x, int32_t* sums)>;
+// `count` sums of batch element n and output channel o, from its pixel `first` on (row-major). Lies in memory of the giver's, until it returns.
+using TakeSums = std::function<void(int64_t n, int64_t o, int64_t first, int64_t count, const int32_t* sums)>;
+
+// x (8-bit) -> every sum once, in pieces of one channel. Safe to call from several threads.
+using ConvSums = std::function<void(const Tensor& x, const TakeSums& take)>;
 
 // True where oneDNN's sums with these weights are exact on this CPU as it may be used (ONEDNN_MAX_CPU_ISA included), whatever the input.
 bool onednn_is_exact(const ConvGeometry& geometry, IntType w_type, const std::vector<int64_t>& weights);
@@ -34,9 +40,10 @@ bool onednn_is_exact(const ConvGeometry& geometry, IntType w_type, const std::ve
 // Weights are widened values of an at most 8-bit tensor. The caller has proven that no sum of |x - zx| * |w - zw| reaches 2^31.
 ConvSums onednn_conv_sums(const ConvGeometry& geometry, IntType x_type, IntType w_type, const std::vector<int64_t>& weights);
 ConvSums own_conv_sums(const ConvGeometry& geometry, IntType x_type, const std::vector<int64_t>& weights);
+// x channels first.
+ConvSums plane_conv_sums(const ConvGeometry& geometry, IntType x_type, const std::vector<int64_t>& weights);
 
-// x as [N, H, W, C] with the padding around it, filled with zx: what both ways start from.
-template <class From, class To>
-std::vector<To> padded_channels_last(const ConvGeometry& g, const From* x, To fill, int64_t subtract);
+// The quickest of the three that is exact.
+ConvSums conv_sums(const ConvGeometry& geometry, IntType x_type, IntType w_type, const std::vector<int64_t>& weights);
 
 }  // namespace assay::emu

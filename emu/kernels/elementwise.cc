@@ -40,8 +40,7 @@ PreparedKernel mapped(Ref x, std::vector<Map> maps) {
 struct Pair {
   Ref a, b;
   Map map_a, map_b;
-  bool product = false;
-  int64_t sign_b = 1;
+  bool product = false;  // else a sum
 };
 
 Wide largest(const Map& map) {
@@ -82,48 +81,59 @@ std::optional<Walk> walk_of(const Shape& operand, const Shape& result) {
   return walk;
 }
 
+using Looked = std::array<int32_t, kMapSize>;
+
+Looked narrowed(const Map& map) {
+  Looked looked{};
+  std::transform(map.results.begin(), map.results.end(), looked.begin(), [](int64_t value) { return static_cast<int32_t>(value); });
+  return looked;
+}
+
+void look_up(const Looked& map, const Tensor& tensor, size_t first, size_t stride, size_t size, int32_t* values) {
+  const auto low = static_cast<int64_t>(tensor.type().min());
+  const auto with = [&](const auto* from) {
+    if (stride == 0) return static_cast<void>(std::fill(values, values + size, map[static_cast<size_t>(*from - low)]));
+    for (size_t i = 0; i < size; ++i) values[i] = map[static_cast<size_t>(from[i] - low)];
+  };
+  if (tensor.type().is_signed) {
+    with(tensor.data<int8_t>() + first);
+  } else {
+    with(tensor.data<uint8_t>() + first);
+  }
+}
+
 struct PairKernel {
-  Pair pair;
+  Ref a, b;
+  Looked map_a, map_b;
+  bool product;
   Walk walk_a, walk_b;
   FastSteps steps;
 
-  // At most FastSteps::kRow operands as their looked-up values.
-  static void look_up(const Map& map, const Tensor& tensor, size_t first, size_t stride, size_t size, int64_t* values) {
-    const auto low = static_cast<int64_t>(tensor.type().min());
-    const auto with = [&](const auto* from) {
-      for (size_t i = 0; i < size; ++i) values[i] = map.results[static_cast<size_t>(from[i * stride] - low)];
-    };
-    if (tensor.type().is_signed) {
-      with(tensor.data<int8_t>() + first);
-    } else {
-      with(tensor.data<uint8_t>() + first);
-    }
+  Tensor operator()(const OpContext& context, OpRun& run) const {
+    const Tensor &x_a = context.tensor(a), &x_b = context.tensor(b);
+    Tensor result(context.result().type, context.result().shape);
+    std::visit([&](const auto& storage) { join(x_a, x_b, result.data<typename std::decay_t<decltype(storage)>::value_type>(), channels_of(result.shape()), run); },
+               result.storage());
+    return result;
   }
 
-  Tensor operator()(const OpContext& context, OpRun& run) const {
-    const Tensor &a = context.tensor(pair.a), &b = context.tensor(pair.b);
-    Tensor result(context.result().type, context.result().shape);
-    const Channels channels = channels_of(result.shape());
-    int64_t values_a[FastSteps::kRow], values_b[FastSteps::kRow];
+  template <class Result>
+  void join(const Tensor& x_a, const Tensor& x_b, Result* results, const Channels& channels, OpRun& run) const {
+    constexpr size_t kTile = 256;
+    int32_t values_a[kTile], values_b[kTile];
     for (size_t row = 0; row < channels.outer * channels.count; ++row) {
       const size_t channel = row % channels.count, outer = row / channels.count;
       FastSteps::RowCounts counts;
-      for (size_t start = 0; start < channels.inner; start += FastSteps::kRow) {
-        const size_t size = std::min(FastSteps::kRow, channels.inner - start);
+      for (size_t start = 0; start < channels.inner; start += kTile) {
+        const size_t size = std::min(kTile, channels.inner - start);
         const auto first = [&](const Walk& walk) { return outer * walk.outer_stride + channel * walk.channel_stride + start * walk.element_stride; };
-        look_up(pair.map_a, a, first(walk_a), walk_a.element_stride, size, values_a);
-        look_up(pair.map_b, b, first(walk_b), walk_b.element_stride, size, values_b);
-        for (size_t i = 0; i < size; ++i) values_a[i] = pair.product ? values_a[i] * values_b[i] : values_a[i] + pair.sign_b * values_b[i];
-        std::visit(
-            [&](const auto& storage) {
-              using Result = typename std::decay_t<decltype(storage)>::value_type;
-              steps.run(values_a, size, channel, result.data<Result>() + row * channels.inner + start, counts);
-            },
-            result.storage());
+        look_up(map_a, x_a, first(walk_a), walk_a.element_stride, size, values_a);
+        look_up(map_b, x_b, first(walk_b), walk_b.element_stride, size, values_b);
+        for (size_t i = 0; i < size; ++i) values_a[i] = product ? values_a[i] * values_b[i] : values_a[i] + values_b[i];
+        steps.run(values_a, size, channel, results + row * channels.inner + start, counts);
       }
       add_counts(run.overflows, counts, channel, channels.count);
     }
-    return result;
   }
 };
 
@@ -134,10 +144,11 @@ PreparedKernel prepare_pair(Pair pair, const Accumulator& accumulator, const Req
   const Wide worst_a = largest(pair.map_a), worst_b = largest(pair.map_b);
   const Wide worst = pair.product ? worst_a * worst_b : worst_a + worst_b;
   if (!fits(accumulator, worst)) return {nullptr, "a sum could leave the accumulator " + to_string(accumulator)};
+  if (std::max({worst_a, worst_b, worst}) >= Wide{1} << 31) return {nullptr, "a sum could leave 32 bits"};
   auto steps =
       FastSteps::prepare(context.steps(requant.steps), worst, channel_constants({}, context.scale(requant.scale), channels_of(result).count), context.result(), requant.clamp);
   if (!steps) return {nullptr, "a requantization step could leave 63 bits"};
-  return {PairKernel{std::move(pair), *walk_a, *walk_b, std::move(*steps)}, ""};
+  return {PairKernel{pair.a, pair.b, narrowed(pair.map_a), narrowed(pair.map_b), pair.product, *walk_a, *walk_b, std::move(*steps)}, ""};
 }
 
 template <bool kSubtract>
@@ -145,12 +156,12 @@ PreparedKernel prepare_sum(const AddOrSub<kSubtract>& op, const OpContext& conte
   const IntType type_a = context.type(op.a), type_b = context.type(op.b);
   if (type_a.bits > 8) return too_wide(type_a);
   if (type_b.bits > 8) return too_wide(type_b);
-  const auto map = [&](IntType type, int64_t zero_point, ScaleRef scale) {
+  const auto map = [&](IntType type, int64_t zero_point, ScaleRef scale, int sign) {
     StepOperands operands;
     operands.scale = context.scale(scale).front();
-    return map_of(type, [&, operands](int64_t q, StepEvents& events) { return requantize(q - zero_point, context.steps(op.operand_steps), operands, events); });
+    return map_of(type, [&, operands](int64_t q, StepEvents& events) { return sign * requantize(q - zero_point, context.steps(op.operand_steps), operands, events); });
   };
-  Pair pair{op.a, op.b, map(type_a, op.za, op.scale_a), map(type_b, op.zb, op.scale_b), false, kSubtract ? -1 : 1};
+  Pair pair{op.a, op.b, map(type_a, op.za, op.scale_a, 1), map(type_b, op.zb, op.scale_b, kSubtract ? -1 : 1), false};
   if (pair.map_a.any_intermediate || pair.map_b.any_intermediate) return {nullptr, "an operand's step can overflow"};
   return prepare_pair(std::move(pair), op.acc, op.requant, context);
 }
@@ -228,7 +239,7 @@ PreparedKernel prepare(const Mul& op, const OpContext& context) {
   if (type_a.bits > 8) return too_wide(type_a);
   if (type_b.bits > 8) return too_wide(type_b);
   const auto centre = [](IntType type, int64_t zero_point) { return map_of(type, [zero_point](int64_t q, StepEvents&) { return Wide{q - zero_point}; }); };
-  return prepare_pair({op.a, op.b, centre(type_a, op.za), centre(type_b, op.zb), true, 1}, op.acc, op.requant, context);
+  return prepare_pair({op.a, op.b, centre(type_a, op.za), centre(type_b, op.zb), true}, op.acc, op.requant, context);
 }
 
 }  // namespace assay::emu

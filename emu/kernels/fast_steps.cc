@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "emu/base/error.h"
+#include "emu/kernels/rounded_shift.h"
 #include "emu/kernels/vectorize.h"
 
 namespace assay::emu {
@@ -17,11 +18,11 @@ Wide magnitude(IntType type) {
   return std::max(magnitude(type.min()), magnitude(type.max()));
 }
 
-// The largest magnitude that any element can have before, within or after a step: what the lanes must hold.
+// The largest magnitude that any element can have before, within or after a step: what the lanes must hold. At least 1, so that the lanes hold every factor too.
 class Bound {
  public:
   Bound(Wide worst, const std::vector<ChannelConstants>& channels, IntType output, int64_t zero_point, ClampBounds clamp)
-      : value_(worst), largest_(worst), output_(output), zero_point_(zero_point), clamp_(clamp) {
+      : value_(std::max(worst, Wide{1})), largest_(value_), output_(output), zero_point_(zero_point), clamp_(clamp) {
     for (const auto& [bias, scale] : channels) {
       bias_ = std::max(bias_, magnitude(bias));
       multiplier_ = std::max(multiplier_, magnitude(scale.multiplier));
@@ -35,7 +36,7 @@ class Bound {
 
   void operator()(const AddBias&) { become(value_ + bias_); }
   void operator()(const ShiftLeft& s) { become(value_ * (Wide{1} << (s.amount ? s.amount->bits : left_))); }
-  void operator()(const Multiply&) { become(value_ * multiplier_); }
+  void operator()(const Multiply&) { become(value_ * std::max(multiplier_, Wide{1})); }
   void operator()(const ShiftRight& s) {
     // Rounding adds less than one unit of what is discarded before it shifts.
     become(value_ + (Wide{1} << (s.amount ? s.amount->bits : right_)));
@@ -61,47 +62,16 @@ class Bound {
   uint8_t left_ = 0, right_ = 0, least_right_ = kMaxShiftBits;
 };
 
-// value / 2^bits for each rounding mode, as one addition and an arithmetic shift.
-template <Round kMode, class Lane>
-inline Lane rounded_shift(Lane value, int bits, Lane half, Lane all) {
-  const Lane negative = static_cast<Lane>(value < 0);
-  switch (kMode) {
-    case Round::floor: return static_cast<Lane>(value >> bits);
-    case Round::ceil: return static_cast<Lane>((value + all) >> bits);
-    case Round::toward_zero: return static_cast<Lane>((value + negative * all) >> bits);
-    case Round::away_from_zero: return static_cast<Lane>((value + (1 - negative) * all) >> bits);
-    case Round::half_up: return static_cast<Lane>((value + half) >> bits);
-    case Round::half_down: return static_cast<Lane>((value + half - 1) >> bits);
-    case Round::half_even: return static_cast<Lane>((value + half - 1 + ((value >> bits) & 1)) >> bits);
-    case Round::half_odd: return static_cast<Lane>((value + half - ((value >> bits) & 1)) >> bits);
-    case Round::half_away: return static_cast<Lane>((value + half - negative) >> bits);
-    case Round::half_toward_zero: return static_cast<Lane>((value + half - 1 + negative) >> bits);
-  }
-  ASSAY_ASSERT(!"a Round outside its enumeration");
-}
-
 template <Round kMode, class Lane>
 ASSAY_VECTORIZE void shift_all(Lane* values, size_t size, int bits) {
-  const Lane half = static_cast<Lane>(Lane{1} << (bits - 1));
-  const Lane all = static_cast<Lane>((Lane{1} << (bits - 1)) - 1 + half);
-  for (size_t i = 0; i < size; ++i) values[i] = rounded_shift<kMode>(values[i], bits, half, all);
+  const ShiftConstants<Lane> shift(bits);
+  for (size_t i = 0; i < size; ++i) values[i] = rounded_shift<kMode>(values[i], shift);
 }
 
 template <class Lane>
 void shift_all(Lane* values, size_t size, int bits, Round mode) {
   if (bits == 0) return;
-  switch (mode) {
-    case Round::floor: return shift_all<Round::floor>(values, size, bits);
-    case Round::ceil: return shift_all<Round::ceil>(values, size, bits);
-    case Round::toward_zero: return shift_all<Round::toward_zero>(values, size, bits);
-    case Round::away_from_zero: return shift_all<Round::away_from_zero>(values, size, bits);
-    case Round::half_up: return shift_all<Round::half_up>(values, size, bits);
-    case Round::half_down: return shift_all<Round::half_down>(values, size, bits);
-    case Round::half_even: return shift_all<Round::half_even>(values, size, bits);
-    case Round::half_odd: return shift_all<Round::half_odd>(values, size, bits);
-    case Round::half_away: return shift_all<Round::half_away>(values, size, bits);
-    case Round::half_toward_zero: return shift_all<Round::half_toward_zero>(values, size, bits);
-  }
+  with_round(mode, [&](auto constant) { shift_all<constant.value>(values, size, bits); });
 }
 
 template <class Lane>
@@ -124,6 +94,11 @@ ASSAY_VECTORIZE uint64_t count_outside(const Lane* values, size_t size, Lane low
 template <class Lane>
 ASSAY_VECTORIZE void clamp_all(Lane* values, size_t size, Lane low, Lane high) {
   for (size_t i = 0; i < size; ++i) values[i] = std::min(std::max(values[i], low), high);
+}
+
+template <class Lane, class Result>
+ASSAY_VECTORIZE void convert_all(const Lane* values, size_t size, Result* results) {
+  for (size_t i = 0; i < size; ++i) results[i] = static_cast<Result>(values[i]);
 }
 
 template <class Lane>
@@ -190,6 +165,7 @@ std::optional<FastSteps> FastSteps::prepare(Steps steps, Wide worst, std::vector
   for (const Step& step : steps) std::visit(bound, step);
   if (bound.largest() >= Wide{1} << 62) return std::nullopt;
   FastSteps fast;
+  fast.one_pass_ = ScaledRows::prepare(steps, worst, bound.largest(), channels, result.type, result.zero_point, clamp.low, clamp.high);
   fast.steps_ = std::move(steps);
   fast.channels_ = std::move(channels);
   fast.output_ = result.type;
@@ -228,28 +204,32 @@ void FastSteps::run_lanes(Lane* values, size_t size, const ChannelConstants& con
   counts.intermediate += changed.count();
 }
 
-template <class Accumulator, class Result>
-void FastSteps::run(const Accumulator* accumulators, size_t size, size_t channel, Result* results, RowCounts& counts) const {
-  ASSAY_ASSERT(size <= kRow);
+template <class Result>
+void FastSteps::run_block(const int32_t* accumulators, size_t size, size_t channel, Result* results, RowCounts& counts) const {
   const ChannelConstants& constants = channels_[channels_.size() == 1 ? 0 : channel];
-  const auto in_lanes = [&](auto* values) {
-    using Lane = std::remove_pointer_t<decltype(values)>;
-    for (size_t i = 0; i < size; ++i) values[i] = static_cast<Lane>(accumulators[i]);
-    run_lanes(values, size, constants, counts);
-    for (size_t i = 0; i < size; ++i) results[i] = static_cast<Result>(values[i]);
-  };
-  if (narrow_) {
-    alignas(64) int32_t values[kRow];
-    in_lanes(values);
+  if (narrow_ || one_pass_) {
+    alignas(64) int32_t values[kBlock];
+    if (one_pass_) {
+      counts.output += one_pass_->run(accumulators, size, channel, values);
+    } else {
+      std::copy_n(accumulators, size, values);
+      run_lanes(values, size, constants, counts);
+    }
+    convert_all(values, size, results);
   } else {
-    alignas(64) int64_t values[kRow];
-    in_lanes(values);
+    alignas(64) int64_t values[kBlock];
+    std::copy_n(accumulators, size, values);
+    run_lanes(values, size, constants, counts);
+    convert_all(values, size, results);
   }
 }
 
-#define ASSAY_RUN(Result)                                                                                   \
-  template void FastSteps::run<int32_t, Result>(const int32_t*, size_t, size_t, Result*, RowCounts&) const; \
-  template void FastSteps::run<int64_t, Result>(const int64_t*, size_t, size_t, Result*, RowCounts&) const;
+template <class Result>
+void FastSteps::run(const int32_t* accumulators, size_t size, size_t channel, Result* results, RowCounts& counts) const {
+  for (size_t start = 0; start < size; start += kBlock) run_block(accumulators + start, std::min(kBlock, size - start), channel, results + start, counts);
+}
+
+#define ASSAY_RUN(Result) template void FastSteps::run<Result>(const int32_t*, size_t, size_t, Result*, RowCounts&) const;
 ASSAY_RUN(int8_t)
 ASSAY_RUN(uint8_t)
 ASSAY_RUN(int16_t)

@@ -1,4 +1,4 @@
-// Both ways to a convolution's sums against the plain sum, on random geometries and on the worst operands: pairs of 255 * 127, which saturate int16 where a CPU lacks VNNI.
+// All ways to a convolution's sums against the plain sum, on random geometries and on the worst operands: pairs of 255 * 127, which saturate int16 where a CPU lacks VNNI.
 #include "emu/kernels/conv_sums.h"
 
 #include <gtest/gtest.h>
@@ -12,9 +12,9 @@ using rc::gen::inRange;
 std::vector<int32_t> plain_sums(const ConvGeometry& g, const Tensor& x, const std::vector<int64_t>& w) {
   std::vector<int32_t> sums;
   for (int64_t n = 0; n < g.batch; ++n) {
-    for (int64_t oh = 0; oh < g.out_h; ++oh) {
-      for (int64_t ow = 0; ow < g.out_w; ++ow) {
-        for (int64_t o = 0; o < g.outputs; ++o) {
+    for (int64_t o = 0; o < g.outputs; ++o) {
+      for (int64_t oh = 0; oh < g.out_h; ++oh) {
+        for (int64_t ow = 0; ow < g.out_w; ++ow) {
           int64_t sum = 0;
           for (int64_t i = 0; i < g.group_inputs(); ++i) {
             for (int64_t ky = 0; ky < g.kernel_h; ++ky) {
@@ -23,7 +23,9 @@ std::vector<int32_t> plain_sums(const ConvGeometry& g, const Tensor& x, const st
                 const int64_t column = ow * g.stride_w - g.pad_left + kx * g.dilation_w;
                 if (row < 0 || column < 0 || row >= g.height || column >= g.width) continue;
                 const int64_t channel = o / g.group_outputs() * g.group_inputs() + i;
-                const int64_t xv = x.at(static_cast<size_t>(((n * g.channels + channel) * g.height + row) * g.width + column)) - g.zx;
+                const int64_t place =
+                    g.x_channels_last ? ((n * g.height + row) * g.width + column) * g.channels + channel : ((n * g.channels + channel) * g.height + row) * g.width + column;
+                const int64_t xv = x.at(static_cast<size_t>(place)) - g.zx;
                 sum += xv * (w[static_cast<size_t>(((o * g.group_inputs() + i) * g.kernel_h + ky) * g.kernel_w + kx)] - g.zw);
               }
             }
@@ -34,6 +36,21 @@ std::vector<int32_t> plain_sums(const ConvGeometry& g, const Tensor& x, const st
     }
   }
   return sums;
+}
+
+// What a way gives, [N, O, pixels]; every sum must come exactly once.
+std::vector<int32_t> collect(const ConvGeometry& g, const ConvSums& sums, const Tensor& x) {
+  std::vector<int32_t> result(static_cast<size_t>(g.batch * g.outputs * g.pixels()));
+  std::vector<int> times(result.size());
+  sums(x, [&](int64_t n, int64_t o, int64_t first, int64_t count, const int32_t* row) {
+    for (int64_t i = 0; i < count; ++i) {
+      const auto at = static_cast<size_t>((n * g.outputs + o) * g.pixels() + first + i);
+      result.at(at) = row[i];
+      ++times.at(at);
+    }
+  });
+  for (const int count : times) RC_ASSERT(count == 1);
+  return result;
 }
 
 struct Case {
@@ -67,6 +84,7 @@ Case any_case() {
   g.out_w = (g.padded_w() - (g.kernel_w - 1) * g.dilation_w - 1) / g.stride_w + 1;
   c.x_type = *rc::gen::element(kS8, kU8);
   c.w_type = *rc::gen::element(kS8, kU8);
+  g.x_channels_last = *inRange(0, 4) == 0;
   const bool extremes = *inRange(0, 2) == 0;
   g.zx = *inRange(0, 2) == 0 ? 0 : any_of(c.x_type, false);
   g.zw = *inRange(0, 2) == 0 ? 0 : any_of(c.w_type, false);
@@ -87,17 +105,38 @@ Case any_case() {
 
 RC_GTEST_PROP(ConvSums, OursEqualThePlainSum, ()) {
   const Case c = any_case();
-  std::vector<int32_t> sums(c.g.sums());
-  own_conv_sums(c.g, c.x_type, c.w)(c.x, sums.data());
-  RC_ASSERT(sums == plain_sums(c.g, c.x, c.w));
+  RC_ASSERT(collect(c.g, own_conv_sums(c.g, c.x_type, c.w), c.x) == plain_sums(c.g, c.x, c.w));
+}
+
+RC_GTEST_PROP(ConvSums, PlanesEqualThePlainSum, ()) {
+  Case c = any_case();
+  c.g.x_channels_last = false;
+  RC_ASSERT(collect(c.g, plane_conv_sums(c.g, c.x_type, c.w), c.x) == plain_sums(c.g, c.x, c.w));
 }
 
 RC_GTEST_PROP(ConvSums, OneDnnsEqualThePlainSumWhereItSaysSo, ()) {
   const Case c = any_case();
   if (!onednn_is_exact(c.g, c.w_type, c.w)) return;
-  std::vector<int32_t> sums(c.g.sums());
-  onednn_conv_sums(c.g, c.x_type, c.w_type, c.w)(c.x, sums.data());
-  RC_ASSERT(sums == plain_sums(c.g, c.x, c.w));
+  RC_ASSERT(collect(c.g, onednn_conv_sums(c.g, c.x_type, c.w_type, c.w), c.x) == plain_sums(c.g, c.x, c.w));
+}
+
+// Large enough for several bands, the last of which lies over the one before.
+TEST(ConvSums, ABandTakenTwiceInPartIsGivenOnce) {
+  for (const int64_t stride : {1, 2}) {
+    ConvGeometry g;
+    g.batch = 2, g.channels = 3, g.outputs = 18, g.kernel_h = g.kernel_w = 3, g.stride_h = g.stride_w = stride, g.height = 53, g.width = 71, g.zx = 5, g.zw = -3;
+    g.pad_top = g.pad_left = g.pad_bottom = g.pad_right = 1;
+    g.out_h = (g.height - 1) / stride + 1, g.out_w = (g.width - 1) / stride + 1;
+    Tensor x(kS8, {2, 3, 53, 71});
+    for (size_t i = 0; i < x.size(); ++i) x.set(i, static_cast<int64_t>(i * 2654435761U >> 7 & 255) - 128);
+    std::vector<int64_t> w(static_cast<size_t>(g.outputs * g.products()));
+    for (size_t i = 0; i < w.size(); ++i) w[i] = static_cast<int64_t>(i * 40503U >> 3 & 255) - 128;
+    const auto expected = plain_sums(g, x, w);
+    EXPECT_EQ(collect(g, own_conv_sums(g, kS8, w), x), expected);
+    EXPECT_EQ(collect(g, plane_conv_sums(g, kS8, w), x), expected);
+    if (!onednn_is_exact(g, kS8, w)) continue;
+    EXPECT_EQ(collect(g, onednn_conv_sums(g, kS8, kS8, w), x), expected);
+  }
 }
 
 // Beyond 2^24, where a library that passes its sums through float32 would round them.
@@ -110,12 +149,10 @@ TEST(ConvSums, AreExactUpTo31Bits) {
     std::vector<int64_t> w(static_cast<size_t>(g.outputs * g.products()));
     for (size_t i = 0; i < w.size(); ++i) w[i] = i % 5 == 0 ? 126 : 127;
     const auto expected = plain_sums(g, x, w);
-    std::vector<int32_t> sums(g.sums());
-    own_conv_sums(g, kU8, w)(x, sums.data());
-    EXPECT_EQ(sums, expected);
+    EXPECT_EQ(collect(g, own_conv_sums(g, kU8, w), x), expected);
+    EXPECT_EQ(collect(g, plane_conv_sums(g, kU8, w), x), expected);
     if (!onednn_is_exact(g, kS8, w)) continue;
-    onednn_conv_sums(g, kU8, kS8, w)(x, sums.data());
-    EXPECT_EQ(sums, expected);
+    EXPECT_EQ(collect(g, onednn_conv_sums(g, kU8, kS8, w), x), expected);
   }
 }
 

@@ -27,10 +27,25 @@ Step any_step() {
   }
 }
 
-RC_GTEST_PROP(FastSteps, EqualTheDefinitionForAnyList, ()) {
-  Steps steps = *rc::gen::container<Steps>(rc::gen::exec(any_step));
+// The common form, which takes one pass, each step present or not.
+Steps any_common_steps() {
+  Steps steps;
+  const auto maybe = [&](const Step& step) {
+    if (*inRange(0, 3) != 0) steps.push_back(step);
+  };
+  maybe(AddBias{});
+  maybe(ShiftLeft{});
+  maybe(Multiply{});
+  maybe(ShiftLeft{LeftShift{static_cast<uint8_t>(*inRange(0, 4))}});
+  maybe(*inRange(0, 2) != 0 ? ShiftRight{std::nullopt, any_round()} : ShiftRight{RightShift{static_cast<uint8_t>(*inRange(0, 35))}, any_round()});
+  maybe(AddZeroPoint{});
+  return steps;
+}
+
+void check_against_the_definition(Steps steps) {
   const IntType output = *element(kS8, kU8, kS16, IntType{6, true}, IntType{7, false});
-  steps.push_back(*inRange(0, 2) != 0 ? Step(Saturate{}) : Step(Wrap{}));
+  steps.push_back(*inRange(0, 4) != 0 ? Step(Saturate{}) : Step(Wrap{}));
+  if (*inRange(0, 2) != 0) steps.push_back(Clamp{});
   ValueInfo result;
   result.type = output;
   result.zero_point = *inRange<int64_t>(-100, 100);
@@ -38,7 +53,7 @@ RC_GTEST_PROP(FastSteps, EqualTheDefinitionForAnyList, ()) {
   const ClampBounds clamp{low, low + *inRange<int64_t>(0, 300)};
   const int bits = *inRange(1, 32);
   const int64_t limit = int64_t{1} << bits;
-  const auto count = static_cast<size_t>(*inRange(1, 300)) % (FastSteps::kRow + 1);
+  const auto count = static_cast<size_t>(*inRange(1, 600));
   const auto accumulators = *rc::gen::container<std::vector<int32_t>>(count, rc::gen::map(inRange<int64_t>(-limit, limit), [](int64_t v) { return static_cast<int32_t>(v); }));
   ChannelConstants constants;
   constants.bias = *inRange<int64_t>(-100000, 100000);
@@ -60,9 +75,18 @@ RC_GTEST_PROP(FastSteps, EqualTheDefinitionForAnyList, ()) {
   }
   RC_CLASSIFY(fast->narrow(), "32-bit lanes");
   RC_CLASSIFY(!fast->narrow(), "64-bit lanes");
+  RC_CLASSIFY(fast->one_pass(), "one pass");
   RC_ASSERT(results == expected);
   RC_ASSERT(counts.intermediate == expected_counts.intermediate);
   RC_ASSERT(counts.output == expected_counts.output);
+}
+
+RC_GTEST_PROP(FastSteps, EqualTheDefinitionForAnyList, ()) {
+  check_against_the_definition(*rc::gen::container<Steps>(rc::gen::exec(any_step)));
+}
+
+RC_GTEST_PROP(FastSteps, EqualTheDefinitionInTheCommonForm, ()) {
+  check_against_the_definition(any_common_steps());
 }
 
 TEST(FastSteps, RefusesWhatCouldLeaveItsLanes) {
@@ -73,25 +97,35 @@ TEST(FastSteps, RefusesWhatCouldLeaveItsLanes) {
   EXPECT_FALSE(FastSteps::prepare(parse_steps("multiply; shift_right 31 half_up; saturate output"), Wide{1} << 31, {constants}, result, {-128, 127}).has_value());
 }
 
+// All 16-bit values through a list that is a shift by `bits` with any mode.
+void expect_rounded(const FastSteps& fast, uint8_t bits, Round round) {
+  for (int32_t start = -32768; start < 32768; start += 256) {
+    int32_t values[256], results[256];
+    for (int32_t i = 0; i < 256; ++i) values[i] = start + i;
+    FastSteps::RowCounts counts;
+    fast.run(values, 256, 0, results, counts);
+    for (int32_t i = 0; i < 256; ++i) {
+      ASSERT_EQ(results[i], static_cast<int32_t>(shift_right(values[i], RightShift{bits}, round))) << to_string(round) << " " << values[i] << " >> " << int{bits};
+    }
+  }
+}
+
 TEST(FastSteps, EveryRoundingModeEqualsTheDefinitionOnAll16BitValues) {
   for (const Round round : kAllRounds) {
     for (uint8_t bits = 0; bits <= 17; ++bits) {
       for (const bool wide : {false, true}) {
         ValueInfo result;
-        result.type = kS32;
-        const Steps steps{ShiftRight{RightShift{bits}, round}};
+        result.type = IntType{31, true};
         // A large worst case forces 64-bit lanes.
-        const auto fast = FastSteps::prepare(steps, wide ? Wide{1} << 40 : Wide{1} << 16, {ChannelConstants{}}, result, {});
-        ASSERT_TRUE(fast.has_value());
-        ASSERT_EQ(fast->narrow(), !wide);
-        for (int32_t start = -32768; start < 32768; start += 256) {
-          int32_t values[256], results[256];
-          for (int32_t i = 0; i < 256; ++i) values[i] = start + i;
-          FastSteps::RowCounts counts;
-          fast->run(values, 256, 0, results, counts);
-          for (int32_t i = 0; i < 256; ++i)
-            ASSERT_EQ(results[i], static_cast<int32_t>(shift_right(values[i], RightShift{bits}, round))) << to_string(round) << " " << values[i] << " >> " << int{bits};
-        }
+        const auto steps = FastSteps::prepare({ShiftRight{RightShift{bits}, round}}, wide ? Wide{1} << 40 : Wide{1} << 16, {ChannelConstants{}}, result, {});
+        ASSERT_TRUE(steps && steps->narrow() == !wide && !steps->one_pass());
+        expect_rounded(*steps, bits, round);
+        // In one pass 64-bit products are forced by a factor that the shift takes back.
+        const uint8_t more = wide ? 16 : 0;
+        const Steps list{ShiftLeft{LeftShift{more}}, ShiftRight{RightShift{static_cast<uint8_t>(bits + more)}, round}, Saturate{}};
+        const auto one_pass = FastSteps::prepare(list, Wide{1} << 16, {ChannelConstants{}}, result, {});
+        ASSERT_TRUE(one_pass && one_pass->narrow() == !wide && one_pass->one_pass());
+        expect_rounded(*one_pass, bits, round);
       }
     }
   }

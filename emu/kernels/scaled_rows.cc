@@ -1,0 +1,101 @@
+#include "emu/kernels/scaled_rows.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "emu/kernels/fast_steps.h"
+#include "emu/kernels/rounded_shift.h"
+#include "emu/kernels/vectorize.h"
+
+namespace assay::emu {
+namespace {
+
+// The steps of the form, in the order in which each may come; kFactor any number of times.
+enum Stage : uint8_t { kStart, kBias, kFactor, kShift, kZeroPoint, kSaturate, kClamp, kNone };
+
+Stage stage_of(const Step& step) {
+  if (std::holds_alternative<AddBias>(step)) return kBias;
+  if (std::holds_alternative<ShiftLeft>(step) || std::holds_alternative<Multiply>(step)) return kFactor;
+  if (std::holds_alternative<ShiftRight>(step)) return kShift;
+  if (std::holds_alternative<AddZeroPoint>(step)) return kZeroPoint;
+  if (const auto* saturate = std::get_if<Saturate>(&step)) return saturate->bits ? kNone : kSaturate;
+  if (std::holds_alternative<Clamp>(step)) return kClamp;
+  return kNone;
+}
+
+bool has_the_form(const Steps& steps) {
+  Stage last = kStart;
+  for (const Step& step : steps) {
+    const Stage stage = stage_of(step);
+    if (stage == kNone || stage < last || (stage == last && stage != kFactor)) return false;
+    last = stage;
+  }
+  return true;
+}
+
+bool has(const Steps& steps, Stage stage) {
+  return std::any_of(steps.begin(), steps.end(), [&](const Step& step) { return stage_of(step) == stage; });
+}
+
+bool fits_int32(Wide value) {
+  return value >= std::numeric_limits<int32_t>::min() && value <= std::numeric_limits<int32_t>::max();
+}
+
+template <Round kMode, class Lane>
+ASSAY_VECTORIZE uint64_t scale_row(const int32_t* accumulators, size_t size, ScaledRows::Channel channel, ScaledRows::Bounds bounds, int32_t* results) {
+  const ShiftConstants<Lane> shift(channel.right);
+  const auto zero_point = static_cast<Lane>(bounds.zero_point), low = static_cast<Lane>(bounds.low), high = static_cast<Lane>(bounds.high);
+  const auto result_low = static_cast<Lane>(bounds.result_low), result_high = static_cast<Lane>(bounds.result_high);
+  Lane outside = 0;
+  for (size_t i = 0; i < size; ++i) {
+    const int32_t biased = accumulators[i] + channel.bias;
+    const Lane product = static_cast<Lane>(biased) * static_cast<Lane>(channel.factor);
+    const Lane value = rounded_shift<kMode>(product, shift) + zero_point;
+    outside += static_cast<Lane>(value < low) | static_cast<Lane>(value > high);
+    results[i] = static_cast<int32_t>(std::min(std::max(value, result_low), result_high));
+  }
+  return static_cast<uint64_t>(outside);
+}
+
+}  // namespace
+
+std::optional<ScaledRows> ScaledRows::prepare(const Steps& steps, Wide worst, Wide largest, const std::vector<ChannelConstants>& channels, IntType output, int64_t zero_point,
+                                              int64_t clamp_low, int64_t clamp_high) {
+  if (!has_the_form(steps) || !has(steps, kSaturate) || output.bits > 31) return std::nullopt;
+  ScaledRows rows;
+  rows.narrow_ = largest < Wide{1} << 31;
+  for (const auto& [bias, scale] : channels) {
+    Channel channel;
+    Wide factor = 1;
+    for (const Step& step : steps) {
+      if (std::holds_alternative<AddBias>(step)) channel.bias = static_cast<int32_t>(bias);
+      if (std::holds_alternative<Multiply>(step)) factor *= scale.multiplier;
+      if (const auto* left = std::get_if<ShiftLeft>(&step)) factor *= Wide{1} << left->amount.value_or(scale.left).bits;
+      if (const auto* right = std::get_if<ShiftRight>(&step)) channel.right = right->amount.value_or(scale.right).bits, rows.round_ = right->round;
+    }
+    const Wide most = worst + (bias < 0 ? -Wide{bias} : Wide{bias});
+    if (!fits_int32(factor) || !fits_int32(most) || !fits_int32(bias)) return std::nullopt;
+    channel.factor = static_cast<int32_t>(factor);
+    rows.channels_.push_back(channel);
+  }
+  Bounds& bounds = rows.bounds_;
+  if (has(steps, kZeroPoint)) bounds.zero_point = zero_point;
+  bounds.low = static_cast<int64_t>(output.min()), bounds.high = static_cast<int64_t>(output.max());
+  bounds.result_low = bounds.low, bounds.result_high = bounds.high;
+  if (has(steps, kClamp)) {
+    const auto clamped = [&](int64_t value) { return std::min(std::max(value, clamp_low), clamp_high); };
+    bounds.result_low = clamped(bounds.low), bounds.result_high = clamped(bounds.high);
+  }
+  return rows;
+}
+
+uint64_t ScaledRows::run(const int32_t* accumulators, size_t size, size_t channel, int32_t* results) const {
+  const Channel& own = channels_[channels_.size() == 1 ? 0 : channel];
+  // A shift by nothing discards nothing: floor stands for every mode.
+  return with_round(own.right == 0 ? Round::floor : round_, [&](auto mode) {
+    if (narrow_) return scale_row<mode.value, int32_t>(accumulators, size, own, bounds_, results);
+    return scale_row<mode.value, int64_t>(accumulators, size, own, bounds_, results);
+  });
+}
+
+}  // namespace assay::emu

@@ -1,0 +1,42 @@
+// The requantization that most chips have, in one pass over a row:
+//   [add_bias] {shift_left | multiply} [shift_right] [add_zero_point] [saturate output] [clamp]
+// v = round((accumulator + bias) * factor / 2^right) + zero_point; counted where the output's type does not hold it; then into the bounds that saturate and clamp leave.
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "emu/arith/requant.h"
+
+namespace assay::emu {
+
+struct ChannelConstants;
+
+class ScaledRows {
+ public:
+  // nullopt: the steps have another form, or an intermediate could leave the lanes. `worst`: no |accumulator| is larger; `largest`: no intermediate of any step is.
+  static std::optional<ScaledRows> prepare(const Steps& steps, Wide worst, Wide largest, const std::vector<ChannelConstants>& channels, IntType output, int64_t zero_point,
+                                           int64_t clamp_low, int64_t clamp_high);
+
+  // Results may lie over the accumulators. Returns how many elements the output's type did not hold.
+  uint64_t run(const int32_t* accumulators, size_t size, size_t channel, int32_t* results) const;
+
+  struct Channel {
+    int32_t bias = 0;
+    int32_t factor = 1;
+    int right = 0;
+  };
+  struct Bounds {
+    int64_t zero_point = 0;
+    int64_t low = 0, high = 0;                // of the output's type
+    int64_t result_low = 0, result_high = 0;  // after saturate and clamp
+  };
+
+ private:
+  std::vector<Channel> channels_;
+  Bounds bounds_;
+  Round round_ = Round::floor;
+  bool narrow_ = false;  // 32-bit lanes throughout; else products of 64 bits
+};
+
+}  // namespace assay::emu
