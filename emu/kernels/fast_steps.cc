@@ -49,8 +49,8 @@ class Bound {
 
  private:
   void become(Wide value) {
-    // Beyond 2^100 the exact bound does not matter any more.
-    value_ = std::min(value, Wide{1} << 100);
+    // Beyond 2^64 the exact bound does not matter any more, and from there no step leaves Wide.
+    value_ = std::min(value, Wide{1} << 64);
     largest_ = std::max(largest_, value_);
   }
 
