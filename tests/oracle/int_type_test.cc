@@ -20,7 +20,7 @@ TEST(OracleIntType, LimitsOfEveryType) {
 
 TEST(OracleIntType, All16BitValuesSaturateAndWrapIntoEveryType) {
   Tally tally;
-  for (uint8_t bits = 1; bits <= 64; ++bits) {
+  for (uint8_t bits = 1; bits <= 64; bits = static_cast<uint8_t>(bits + kStride)) {
     for (const bool is_signed : {false, true}) {
       const IntType type{bits, is_signed};
       const Int low = lowest(type), high = highest(type), modulus = power_of_two(bits);

@@ -9,6 +9,13 @@
 
 namespace assay::oracle {
 
+// Sanitizers look for faults of memory and language, not of arithmetic, and are slow: under them the loops take every kStride-th case.
+#if defined(__SANITIZE_ADDRESS__)
+inline constexpr int kStride = 37;
+#else
+inline constexpr int kStride = 1;
+#endif
+
 class Tally {
  public:
   template <class Describe>
@@ -25,7 +32,7 @@ class Tally {
   // At the end: all were right, and there were as many as there should be.
   void expect_all_right(int64_t at_least) const {
     EXPECT_EQ(wrong_, 0) << "of " << checked_ << "; the first: " << first_;
-    EXPECT_GE(checked_, at_least) << "the loop did not reach what it promises";
+    EXPECT_GE(checked_, at_least / kStride) << "the loop did not reach what it promises";
   }
 
  private:
