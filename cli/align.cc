@@ -24,8 +24,8 @@ struct AlignOptions {
 };
 
 // All samples side by side, merged in their order, a few at a time: a large network's columns take memory.
-golden::Alignment align_samples(const Session& session, const std::vector<vectors::Sample>& samples, const std::vector<int64_t>& labels, const AlignOptions& options) {
-  const Columns columns(session, options.reference ? emu::Engine::reference : emu::Engine::fast);
+golden::Alignment align_samples(const Pipeline& pipeline, const std::vector<vectors::Sample>& samples, const std::vector<int64_t>& labels, const AlignOptions& options) {
+  const Columns columns(pipeline, options.reference ? emu::Engine::reference : emu::Engine::fast);
   const int threads = thread_count(options.model.output);
   golden::Alignment alignment = columns.empty();
   Progress progress("aligning", options.model.output.quiet);
@@ -35,7 +35,7 @@ golden::Alignment align_samples(const Session& session, const std::vector<vector
     std::vector<golden::Alignment> parts(count);
     parallel_for(count, threads, [&](size_t i) {
       const vectors::Sample& sample = samples[start + i];
-      parts[i] = columns.compare(sample.name, load(sample, session.inputs, session.preprocessing), labels.empty() ? -1 : labels[start + i]);
+      parts[i] = columns.compare(sample.name, load(sample, pipeline.inputs, pipeline.preprocessing), labels.empty() ? -1 : labels[start + i]);
       progress.advance(samples.size());
     });
     for (const auto& part : parts) golden::merge(alignment, part);
@@ -43,11 +43,11 @@ golden::Alignment align_samples(const Session& session, const std::vector<vector
   return alignment;
 }
 
-void write_bundle(const Session& session, const std::vector<vectors::Sample>& samples, const AlignOptions& options) {
-  golden::BundleWriter writer(options.out + "/golden", session.lowered.program, session.info);
+void write_bundle(const Pipeline& pipeline, const std::vector<vectors::Sample>& samples, const AlignOptions& options) {
+  golden::BundleWriter writer(options.out + "/golden", pipeline.lowered.program, pipeline.info);
   Progress progress("golden", options.model.output.quiet);
   parallel_for(samples.size(), thread_count(options.model.output), [&](size_t i) {
-    writer.write_sample(samples[i].name, quant::quantize_inputs(session.lowered.program, load(samples[i], session.inputs, session.preprocessing)));
+    writer.write_sample(samples[i].name, quant::quantize_inputs(pipeline.lowered.program, load(samples[i], pipeline.inputs, pipeline.preprocessing)));
     progress.advance(samples.size());
   });
   writer.finish();
@@ -55,12 +55,12 @@ void write_bundle(const Session& session, const std::vector<vectors::Sample>& sa
 
 int align(const AlignOptions& options) {
   make_output_folder(options.out);
-  const Session session = prepare(options.model);
-  const auto samples = vectors::find_samples(options.inputs.empty() ? options.model.calibration : options.inputs, session.inputs);
+  const Pipeline pipeline = prepare(options.model);
+  const auto samples = vectors::find_samples(options.inputs.empty() ? options.model.calibration : options.inputs, pipeline.inputs);
   const auto labels = options.labels.empty() ? std::vector<int64_t>{} : vectors::load_labels(options.labels, samples);
-  const golden::Alignment alignment = align_samples(session, samples, labels, options);
-  if (options.golden) write_bundle(session, samples, options);
-  write_program_files(options.out, session);
+  const golden::Alignment alignment = align_samples(pipeline, samples, labels, options);
+  if (options.golden) write_bundle(pipeline, samples, options);
+  write_program_files(options.out, pipeline);
   vectors::write_file(options.out + "/report.md", reports::markdown(alignment));
   vectors::write_file(options.out + "/report.html", reports::html(alignment));
   vectors::write_file(options.out + "/report.junit.xml", reports::junit(alignment));

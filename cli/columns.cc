@@ -34,34 +34,34 @@ int64_t largest(const std::vector<float>& scores) {
 
 }  // namespace
 
-Columns::Columns(const Session& session, emu::Engine engine)
-    : session_(session), machine_(session.lowered.program, engine), fp32_(session.quantized.graph), simulator_(session.quantized) {
-  const auto& program = session.lowered.program;
+Columns::Columns(const Pipeline& pipeline, emu::Engine engine)
+    : pipeline_(pipeline), machine_(pipeline.lowered.program, engine), fp32_(pipeline.quantized.graph), simulator_(pipeline.quantized) {
+  const auto& program = pipeline.lowered.program;
   for (size_t i = 0; i < program.instructions.size(); ++i) {
-    const auto& map = session.lowered.program_value;
+    const auto& map = pipeline.lowered.program_value;
     const auto found = std::find(map.begin(), map.end(), static_cast<int64_t>(program.instructions[i].result));
     if (found != map.end()) layers_.push_back({i, static_cast<quant::ValueId>(found - map.begin())});
   }
 }
 
 golden::Alignment Columns::empty() const {
-  const auto& graph = session_.quantized.graph;
-  const auto& program = session_.lowered.program;
+  const auto& graph = pipeline_.quantized.graph;
+  const auto& program = pipeline_.lowered.program;
   golden::Alignment alignment;
-  alignment.model = session_.info.model_file;
-  alignment.model_sha256 = session_.info.model_sha256;
-  alignment.target = session_.info.target;
-  for (const auto& claim : session_.quantized.target.claims) {
+  alignment.model = pipeline_.info.model_file;
+  alignment.model_sha256 = pipeline_.info.model_sha256;
+  alignment.target = pipeline_.info.target;
+  for (const auto& claim : pipeline_.quantized.target.claims) {
     if (claim.evidence == emu::Evidence::assumed) alignment.assumed.push_back(claim);
   }
-  for (const auto& note : session_.lowered.notes) {
+  for (const auto& note : pipeline_.lowered.notes) {
     alignment.notes.push_back("the accumulator of '" + note.node + "' (" + note.accumulator + ") can overflow: its worst case needs " + std::to_string(note.bits_needed) + " bits");
   }
   for (const Layer& layer : layers_) {
     const auto& instruction = program.instructions[layer.instruction];
     golden::LayerAlignment row;
     row.name = graph.value(layer.value).name;
-    row.node = graph.nodes.at(session_.lowered.node_of[layer.instruction]).name;
+    row.node = graph.nodes.at(pipeline_.lowered.node_of[layer.instruction]).name;
     row.operation = std::string(emu::operation_name(instruction.operation));
     row.shape = graph.value(layer.value).shape;
     row.is_output = std::count(graph.outputs.begin(), graph.outputs.end(), layer.value) > 0;
@@ -72,8 +72,8 @@ golden::Alignment Columns::empty() const {
 }
 
 golden::Alignment Columns::compare(const std::string& sample, const Tensors& inputs, int64_t label) const {
-  const auto& graph = session_.quantized.graph;
-  const auto& program = session_.lowered.program;
+  const auto& graph = pipeline_.quantized.graph;
+  const auto& program = pipeline_.lowered.program;
   const Tensors fp32 = keep_all([&](const auto& on_value) { fp32_.run(inputs, on_value); }, graph.values.size());
   const Tensors ppq = keep_all([&](const auto& on_value) { simulator_.run(inputs, on_value); }, graph.values.size());
   KeepOutputs emulated(program.instructions.size());
@@ -85,7 +85,7 @@ golden::Alignment Columns::compare(const std::string& sample, const Tensors& inp
     const Layer& layer = layers_[i];
     const emu::Tensor& codes = emulated.results[layer.instruction];
     const emu::ValueInfo& info = program.values[program.instructions[layer.instruction].result];
-    const auto& quantization = session_.quantized.tensors[layer.value];
+    const auto& quantization = pipeline_.quantized.tensors[layer.value];
     ASSAY_ASSERT(quantization.has_value());
     const quant::FloatTensor real = quant::dequantize(codes, info);
     golden::LayerAlignment& row = alignment.layers[i];

@@ -2,7 +2,7 @@
 // other; this is where their values meet.
 #pragma once
 
-#include "cli/session.h"
+#include "cli/pipeline.h"
 #include "golden/align.h"
 #include "quant/execute/simulate.h"
 
@@ -10,8 +10,8 @@ namespace assay::cli {
 
 class Columns {
  public:
-  // `session` must outlive this object.
-  Columns(const Session& session, emu::Engine engine);
+  // `pipeline` must outlive this object.
+  Columns(const Pipeline& pipeline, emu::Engine engine);
 
   // The alignment of one sample (label < 0: not labelled). Safe to call from several threads.
   golden::Alignment compare(const std::string& sample, const std::vector<quant::FloatTensor>& inputs, int64_t label) const;
@@ -24,7 +24,7 @@ class Columns {
     quant::ValueId value = 0;
   };
 
-  const Session& session_;
+  const Pipeline& pipeline_;
   emu::Machine machine_;
   quant::Executor fp32_;
   quant::Simulator simulator_;

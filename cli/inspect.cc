@@ -4,7 +4,7 @@
 #include <filesystem>
 
 #include "cli/commands.h"
-#include "cli/session.h"
+#include "cli/pipeline.h"
 #include "emu/program/file.h"
 #include "emu/program/text.h"
 #include "quant/graph/passes/passes.h"

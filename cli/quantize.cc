@@ -2,7 +2,7 @@
 #include <fmt/format.h>
 
 #include "cli/commands.h"
-#include "cli/session.h"
+#include "cli/pipeline.h"
 
 namespace assay::cli {
 namespace {
@@ -14,14 +14,14 @@ struct QuantizeOptions {
 
 int quantize(const QuantizeOptions& options) {
   make_output_folder(options.out);
-  const Session session = prepare(options.model);
-  write_program_files(options.out, session);
-  const auto& program = session.lowered.program;
+  const Pipeline pipeline = prepare(options.model);
+  write_program_files(options.out, pipeline);
+  const auto& program = pipeline.lowered.program;
   if (options.model.output.json) {
-    fmt::print("{}", quant::to_json(session.quantized));
+    fmt::print("{}", quant::to_json(pipeline.quantized));
   } else if (!options.model.output.quiet) {
     fmt::print("{} for {}: {} instructions, {} constants\n", program.model, program.target, program.instructions.size(), program.constants.size());
-    for (const auto& note : session.lowered.notes)
+    for (const auto& note : pipeline.lowered.notes)
       fmt::print("note: the accumulator of '{}' ({}) can overflow: its worst case needs {} bits\n", note.node, note.accumulator, note.bits_needed);
     fmt::print("written to {}: quant.json program.qprog program.txt\n", options.out);
   }

@@ -4,8 +4,8 @@
 #include <filesystem>
 
 #include "cli/commands.h"
+#include "cli/pipeline.h"
 #include "cli/progress.h"
-#include "cli/session.h"
 #include "emu/base/error.h"
 #include "emu/base/parallel.h"
 #include "emu/program/file.h"

@@ -6,7 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/commands.h"
-#include "cli/session.h"
+#include "cli/pipeline.h"
 #include "emu/base/error.h"
 #include "emu/target/load_target.h"
 

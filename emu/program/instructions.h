@@ -10,11 +10,13 @@
 
 namespace assay::emu {
 
-// y[n,o,h,w] = requant(sum over ky,kx,i of (x - zx) * (w - zw)); pads are top, left, bottom, right and hold real zero (x = zx).
-struct Conv {
-  static constexpr std::string_view kName = "conv";
+// Conv: y[n,o,h,w] = requant(sum over ky,kx,i of (x - zx) * (w - zw)); w is [O, I/groups, KH, KW]; pads are top, left, bottom, right and hold real zero (x = zx).
+// ConvTranspose: the transpose of that linear map (ONNX ConvTranspose); w is [I, O/groups, KH, KW]; pads crop; the output's extents are its shape's.
+template <bool kTranspose>
+struct Convolution {
+  static constexpr std::string_view kName = kTranspose ? "conv_transpose" : "conv";
   Ref x;
-  Ref w;                    // constant or value, [O, I/groups, KH, KW]
+  Ref w;                    // constant or value
   std::optional<Ref> bias;  // constant [O], in accumulator steps
   std::vector<int64_t> stride{1, 1};
   std::vector<int64_t> pads{0, 0, 0, 0};
@@ -30,31 +32,10 @@ struct Conv {
     v("x", s.x), v("w", s.w), v("b", s.bias), v("stride", s.stride), v("pad", s.pads), v("dilation", s.dilation), v("groups", s.groups);
     v("zx", s.zx), v("zw", s.zw), v("acc", s.acc), v("order", s.order), v("requant", s.requant);
   }
-  friend bool operator==(const Conv&, const Conv&) = default;
+  friend bool operator==(const Convolution&, const Convolution&) = default;
 };
-
-// The transpose of Conv's linear map (ONNX ConvTranspose): w is [I, O/groups, KH, KW]; output extent from the output's shape. pads crop top, left, bottom, right.
-struct ConvTranspose {
-  static constexpr std::string_view kName = "conv_transpose";
-  Ref x;
-  Ref w;
-  std::optional<Ref> bias;
-  std::vector<int64_t> stride{1, 1};
-  std::vector<int64_t> pads{0, 0, 0, 0};
-  std::vector<int64_t> dilation{1, 1};
-  int64_t groups = 1;
-  int64_t zx = 0;
-  int64_t zw = 0;
-  Accumulator acc;
-  SumOrder order = SumOrder::ky_kx_ic;
-  Requant requant;
-  template <class Self, class Visitor>
-  static void fields(Self& s, Visitor& v) {
-    v("x", s.x), v("w", s.w), v("b", s.bias), v("stride", s.stride), v("pad", s.pads), v("dilation", s.dilation), v("groups", s.groups);
-    v("zx", s.zx), v("zw", s.zw), v("acc", s.acc), v("order", s.order), v("requant", s.requant);
-  }
-  friend bool operator==(const ConvTranspose&, const ConvTranspose&) = default;
-};
+using Conv = Convolution<false>;
+using ConvTranspose = Convolution<true>;
 
 // y[..., m, n] = requant(sum over k ascending of (a[..., m, k] - za) * (b[..., k, n] - zb)); leading axes broadcast. bias and per-channel scales are over n.
 struct MatMul {

@@ -50,14 +50,14 @@ void add_targets_dir_option(CLI::App& command, std::string& dir);
 std::string targets_dir_or_default(const std::string& dir);
 
 // A model that has been imported, calibrated and lowered.
-struct Session {
+struct Pipeline {
   quant::Quantized quantized;
   quant::Lowered lowered;
   golden::BundleInfo info;
   vectors::Preprocessing preprocessing;
   std::vector<vectors::InputDescription> inputs;
 };
-Session prepare(const ModelOptions& options);
+Pipeline prepare(const ModelOptions& options);
 
 // Inputs of a model by name and shape; samples as the quantizer's tensors.
 std::vector<vectors::InputDescription> describe_inputs(const quant::Graph& graph);
@@ -66,6 +66,6 @@ std::vector<quant::FloatTensor> load(const vectors::Sample& sample, const std::v
 // Makes the folder (and its parents); InputError where that fails or it cannot be written to.
 void make_output_folder(const std::string& dir);
 // quant.json, program.qprog, program.txt.
-void write_program_files(const std::string& dir, const Session& session);
+void write_program_files(const std::string& dir, const Pipeline& pipeline);
 
 }  // namespace assay::cli

@@ -1,4 +1,4 @@
-#include "cli/session.h"
+#include "cli/pipeline.h"
 
 #include <filesystem>
 #include <thread>
@@ -136,30 +136,30 @@ std::vector<quant::FloatTensor> load(const vectors::Sample& sample, const std::v
   return tensors;
 }
 
-Session prepare(const ModelOptions& options) {
+Pipeline prepare(const ModelOptions& options) {
   const emu::Target target = emu::load_target(emu::find_target(options.target, targets_dir_or_default(options.targets_dir)));
   quant::ImportOptions import_options;
   for (const auto& text : options.shapes) import_options.shapes.insert(parse_shape(text));
   quant::Graph graph = quant::import_onnx(options.model, import_options);
   quant::simplify(graph);
 
-  Session session;
-  session.inputs = describe_inputs(graph);
-  session.preprocessing = preprocessing_from(options.preprocess, session.inputs.empty() ? Shape{} : session.inputs[0].shape);
-  const auto samples = samples_or_error(options.calibration, session.inputs, "--calibration");
+  Pipeline pipeline;
+  pipeline.inputs = describe_inputs(graph);
+  pipeline.preprocessing = preprocessing_from(options.preprocess, pipeline.inputs.empty() ? Shape{} : pipeline.inputs[0].shape);
+  const auto samples = samples_or_error(options.calibration, pipeline.inputs, "--calibration");
   quant::CalibrateOptions calibrate_options;
   calibrate_options.threads = thread_count(options.output);
   if (!options.observer.empty()) calibrate_options.observer = options.observer;
   {
     Progress progress("calibrating", options.output.quiet);
     calibrate_options.progress = [&](size_t done, size_t total) { progress.update(done, total); };
-    const quant::InputSet inputs{samples.size(), [&](size_t i) { return load(samples[i], session.inputs, session.preprocessing); }};
-    session.quantized = quant::calibrate(std::move(graph), target, inputs, calibrate_options);
+    const quant::InputSet inputs{samples.size(), [&](size_t i) { return load(samples[i], pipeline.inputs, pipeline.preprocessing); }};
+    pipeline.quantized = quant::calibrate(std::move(graph), target, inputs, calibrate_options);
   }
-  session.lowered = quant::lower(session.quantized);
-  session.info = {ASSAY_VERSION, std::filesystem::path(options.model).filename().string(), golden::sha256(vectors::read_file(options.model)), target.name,
-                  golden::sha256(vectors::read_file(target.file))};
-  return session;
+  pipeline.lowered = quant::lower(pipeline.quantized);
+  pipeline.info = {ASSAY_VERSION, std::filesystem::path(options.model).filename().string(), golden::sha256(vectors::read_file(options.model)), target.name,
+                   golden::sha256(vectors::read_file(target.file))};
+  return pipeline;
 }
 
 void make_output_folder(const std::string& dir) {
@@ -171,10 +171,10 @@ void make_output_folder(const std::string& dir) {
   std::filesystem::remove(probe, error);
 }
 
-void write_program_files(const std::string& dir, const Session& session) {
-  vectors::write_file(dir + "/quant.json", quant::to_json(session.quantized));
-  vectors::write_file(dir + "/program.qprog", emu::serialize(session.lowered.program));
-  vectors::write_file(dir + "/program.txt", emu::print(session.lowered.program));
+void write_program_files(const std::string& dir, const Pipeline& pipeline) {
+  vectors::write_file(dir + "/quant.json", quant::to_json(pipeline.quantized));
+  vectors::write_file(dir + "/program.qprog", emu::serialize(pipeline.lowered.program));
+  vectors::write_file(dir + "/program.txt", emu::print(pipeline.lowered.program));
 }
 
 }  // namespace assay::cli
