@@ -5,7 +5,6 @@
 #include <fstream>
 #include <map>
 #include <nlohmann/json.hpp>
-#include <regex>
 #include <set>
 #include <sstream>
 
@@ -35,9 +34,10 @@ std::string slurp(const std::string& path) {
 
 // The shape in an .npy header: "'shape': (1, 8, 28, 28), }".
 Shape header_shape(const std::string& header) {
-  std::smatch match;
-  EXPECT_TRUE(std::regex_search(header, match, std::regex(R"('shape': \(([0-9, ]*)\))")));
-  std::stringstream numbers(match[1]);
+  const size_t open = header.find("'shape': (");
+  const size_t close = header.find(')', open);
+  EXPECT_NE(close, std::string::npos) << header;
+  std::stringstream numbers(header.substr(open + 10, close - open - 10));
   Shape shape;
   for (std::string part; std::getline(numbers, part, ',');) {
     if (part.find_first_not_of(' ') != std::string::npos) shape.push_back(std::stoll(part));
