@@ -31,10 +31,11 @@ class RangeObserver {
   virtual ScaleAndOffset result() const = 0;
 };
 
-// name: "minmax", "percentile", "kl", "mse". InputError for an unknown one, or for kl on an asymmetric grid (as PPQ refuses it).
+// name: "minmax", "percentile", "kl", "mse". InputError for an unknown one, for kl on an asymmetric grid (as PPQ refuses it) or outside 5 to 13 bits, for mse with more levels
+// than its 2048 bins.
 std::unique_ptr<RangeObserver> make_observer(const std::string& name, const Grid& grid);
 
-// Per-channel minmax of a parameter: one entry per channel on `axis`.
+// Per-channel minmax of a parameter: one entry per channel on `axis`. Symmetric grids only.
 std::vector<float> per_channel_scales(const FloatTensor& parameter, int64_t axis, const Grid& grid);
 
 }  // namespace assay::quant
