@@ -150,11 +150,11 @@ uint32_t round_to_word(bool negative, UnsignedWide significand, int exponent, bo
     const int dropped = last - exponent;
     // What is dropped, compared with half of the last place.
     int half = -1;
-    if (dropped <= 127) {
-      const UnsignedWide rest = significand & ((UnsignedWide{1} << dropped) - 1);
+    if (dropped <= 128) {
       const UnsignedWide middle = UnsignedWide{1} << (dropped - 1);
+      const UnsignedWide rest = significand & (middle | (middle - 1));
       half = rest < middle ? -1 : (rest > middle || sticky ? 1 : 0);
-      kept = significand >> dropped;
+      kept = significand >> (dropped - 1) >> 1;
       if (rest != 0 || sticky) kept += static_cast<UnsignedWide>(rounds_away(rule.round, negative, (kept & 1) != 0, half));
     } else {
       kept = static_cast<UnsignedWide>(rounds_away(rule.round, negative, false, half));

@@ -1,7 +1,8 @@
 // Binary floating point in integers: the definition of every float step of a requantizer and of every narrow format, with no FPU involved. A kernel on the FPU
 // (kernels/fpu.h) is proven equal to it. IEEE 754-2019 where it speaks; what it leaves to the implementer is decided here:
 //   NaN        every result that is NaN is the one quiet NaN, positive, fraction 100...0; there are no signalling NaNs and no flags
-//   underflow  tiny results are subnormal numbers (Subnormals::keep), or the conversion to a narrower format flushes them to a zero of their sign (flush)
+//   underflow  tiny results are subnormal numbers (Subnormals::keep), or the conversion to another format flushes them to a zero of their sign (flush): those that are
+//              subnormal after rounding as with `keep`; what rounds up to the smallest normal number stays
 //   overflow   the format's infinity, NaN where it has none (E4M3), or its largest number (FloatOverflow)
 // Each operation computes the exact result as sign * significand * 2^exponent, then rounds it once.
 #pragma once
