@@ -8,7 +8,7 @@ import unittest
 
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
 CHECK = SOURCE / "scripts" / "check_layers"
-ROOMS = ("emu", "quant", "vectors", "golden", "reports", "cli")
+ROOMS = ("emu", "quant", "vectors", "golden", "reports", "verify", "cli")
 # In pieces, so that this file passes the check itself.
 HOME = "/" + "home/somebody/model.onnx"
 
@@ -54,7 +54,8 @@ class CheckLayers(unittest.TestCase):
             self.assertEqual(run(empty).returncode, 2)
 
     def test_every_arrow_and_no_other_is_allowed(self):
-        allowed = {"emu": "emu", "quant": "quant emu", "vectors": "vectors emu", "golden": "golden emu vectors", "reports": "reports golden emu vectors", "cli": " ".join(ROOMS)}
+        allowed = {"emu": "emu", "quant": "quant emu", "vectors": "vectors emu", "golden": "golden emu vectors", "reports": "reports golden emu vectors",
+                   "verify": "verify emu quant vectors", "cli": " ".join(ROOMS)}
         for room in ROOMS:
             for other in ROOMS:
                 with self.subTest(room=room, other=other):

@@ -1,0 +1,71 @@
+// assay verify: other people's arithmetic held against ours.
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "cli/commands.h"
+#include "emu/base/error.h"
+#include "verify/examples/run_examples.h"
+
+namespace assay::cli {
+namespace {
+
+struct VerifyOptions {
+  std::string examples;
+  bool json = false;
+};
+
+const char* word(verify::ExampleStatus status) {
+  switch (status) {
+    case verify::ExampleStatus::passed: return "passed";
+    case verify::ExampleStatus::failed: return "failed";
+    case verify::ExampleStatus::not_supported: return "not supported";
+  }
+  return "";
+}
+
+void print_json(const std::string& path, const verify::ExampleReport& report) {
+  nlohmann::json results = nlohmann::json::array();
+  for (const auto& result : report.results) {
+    results.push_back({{"id", result.id}, {"op", result.op}, {"result", word(result.status)}});
+    if (!result.message.empty()) results.back()["message"] = result.message;
+  }
+  const nlohmann::json all = {{"file", path},
+                              {"passed", report.count(verify::ExampleStatus::passed)},
+                              {"failed", report.count(verify::ExampleStatus::failed)},
+                              {"not_supported", report.count(verify::ExampleStatus::not_supported)},
+                              {"results", results}};
+  fmt::print("{}\n", all.dump(1, ' ', false, nlohmann::json::error_handler_t::replace));
+}
+
+// 0: all passed; 1: one failed; 3: none failed, but some are of kinds that we do not have.
+int verify_examples(const std::string& path, bool json) {
+  const verify::ExampleReport report = verify::run_examples(path);
+  const auto failed = report.count(verify::ExampleStatus::failed);
+  const auto unsupported = report.count(verify::ExampleStatus::not_supported);
+  if (json) {
+    print_json(path, report);
+  } else {
+    for (const auto& result : report.results) fmt::print("{:<14} {}{}{}\n", word(result.status), result.id, result.message.empty() ? "" : ": ", result.message);
+    fmt::print("{} examples: {} passed, {} failed, {} not supported\n", report.results.size(), report.count(verify::ExampleStatus::passed), failed, unsupported);
+  }
+  if (failed > 0) return 1;
+  return unsupported > 0 ? 3 : 0;
+}
+
+}  // namespace
+
+void add_verify(CLI::App& app, int& exit_code) {
+  const auto options = std::make_shared<VerifyOptions>();
+  auto* command = app.add_subcommand("verify", "Hold other people's arithmetic against ours: published arithmetic examples");
+  command->add_option("--examples", options->examples, "A JSON file of arithmetic examples: compute each, compare with what it expects")->required()->type_name("FILE");
+  command->add_flag("--json", options->json, "As JSON");
+  command->footer(
+      "Exit codes: 0 all passed, 1 a mismatch, 2 bad input, 3 only what Assay does not support is left.\n"
+      "Examples:\n"
+      "  assay verify --examples arithmetic_examples.json\n"
+      "  assay verify --examples arithmetic_examples.json --json");
+  command->callback([options, &exit_code] { exit_code = verify_examples(options->examples, options->json); });
+}
+
+}  // namespace assay::cli
