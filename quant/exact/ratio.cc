@@ -159,6 +159,20 @@ std::optional<emu::QScale> decompose_divided(const Ratio& ratio, const emu::Mult
   return std::nullopt;
 }
 
+emu::QScale quantize_multiplier(const Ratio& ratio) {
+  const Fraction fraction = exactly(ratio, 0);
+  if (fraction.top == 0) return {0, emu::LeftShift{0}, emu::RightShift{0}};
+  int shift = exponent_of(fraction) + 1;
+  cpp_int multiplier = rounded(fraction, 31 - shift, emu::Round::half_away);
+  if (multiplier == cpp_int(1) << 31) {
+    multiplier >>= 1;
+    ++shift;
+  }
+  if (shift < -31) return {0, emu::LeftShift{0}, emu::RightShift{0}};
+  const auto magnitude = static_cast<int32_t>(multiplier);
+  return emu::QScale::from_tflite(fraction.negative ? -magnitude : magnitude, shift);
+}
+
 int64_t round_ratio(const Ratio& ratio, emu::Round mode, int64_t low, int64_t high) {
   const Fraction fraction = exactly(ratio, 0);
   cpp_int value = rounded(fraction, 0, mode);

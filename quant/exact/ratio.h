@@ -34,6 +34,11 @@ std::optional<emu::QScale> decompose(const Ratio& ratio, const emu::Steps& steps
 // The same for emu::divide_scaled, which applies multiplier, left and right shift at once. A power of two keeps multiplier 1: all forms of it give the same bits there.
 std::optional<emu::QScale> decompose_divided(const Ratio& ratio, const emu::MultiplierRule& rule, std::string& problem);
 
+// The ratio as a multiplier of 31 bits and one shift: half_away(ratio * 2^(31 - e)) / 2^31 * 2^e, 2^(e-1) <= |ratio| < 2^e; a carry out of the top is halved. Below 2^-32 (e < -31)
+// it is 0; from 2^30 on (e > 30) an InputError. (Source: QuantizeMultiplier in tensorflow/tflite-micro tensorflow/lite/kernels/internal/quantization_util.cc, whose argument is one
+// float64: give that as the only numerator where its bits count, for it is formed from float32 scales with a rounding of its own.)
+emu::QScale quantize_multiplier(const Ratio& ratio);
+
 // ratio rounded to an integer and saturated to [low, high].
 int64_t round_ratio(const Ratio& ratio, emu::Round mode, int64_t low, int64_t high);
 

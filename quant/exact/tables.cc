@@ -105,4 +105,14 @@ std::vector<int64_t> exponential_table(float scale, int64_t count, uint8_t expon
   return entries;
 }
 
+std::vector<int64_t> logistic_table_16() {
+  const auto steps = [](const Real& i) -> Real { return Real(65536) / sigmoid(Real(i / 24)).bottom; };
+  std::vector<int64_t> entries(256, 65535);
+  for (int i = 0; i < 255; ++i) {
+    const Real at = steps(i), next = steps(i + 1), middle = steps(Real(i) + Real(0.5));
+    entries[static_cast<size_t>(i)] = to_integer(Real(at + (middle - (at + next) / 2) / 2), emu::Round::half_away, 0, 65535);
+  }
+  return entries;
+}
+
 }  // namespace assay::quant

@@ -30,4 +30,10 @@ std::vector<int64_t> function_table(const Operator& op, const TableSpec& spec);
 // Entry d of `count`: round((2^exponent_bits - 1) * exp(-d * scale)).
 std::vector<int64_t> exponential_table(float scale, int64_t count, uint8_t exponent_bits, emu::Round round);
 
+// The 256 words of 16 bits that emu::logistic_16_from_table and tanh_16_from_table interpolate: with S(i) = 2^16 * logistic(i / 24),
+//   t[i] = round(S(i) + (S(i + 1/2) - (S(i) + S(i+1)) / 2) / 2),  t[255] = 2^16 - 1
+// that is, S raised by half of what a straight line misses in the middle of the interval. Reproduces the table sigmoid_table_uint16 of tensorflow/tflite-micro
+// tensorflow/lite/kernels/internal/common.cc. No entry is a tie.
+std::vector<int64_t> logistic_table_16();
+
 }  // namespace assay::quant
