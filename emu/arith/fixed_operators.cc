@@ -84,13 +84,13 @@ int64_t leaky_relu(int64_t x, const LeakyReluScale& scale, IntType type) {
   return saturated(scaled(centered, centered >= 0 ? scale.identity : scale.slope) + scale.output_zero_point, type);
 }
 
-int64_t add(int64_t a, int64_t b, const AddScale& scale) {
+int64_t add_quantized(int64_t a, int64_t b, const AddScale& scale) {
   const auto operand = [&](int64_t q, int64_t zero_point, const QScale& own) { return scaled(static_cast<int64_t>(shift_left(q - zero_point, scale.headroom)), own); };
   const int64_t sum = operand(a, scale.a_zero_point, scale.a) + operand(b, scale.b_zero_point, scale.b);
   return std::clamp(scaled(sum, scale.output) + scale.output_zero_point, scale.low, scale.high);
 }
 
-int64_t multiply(int64_t a, int64_t b, const MulScale& scale) {
+int64_t multiply_quantized(int64_t a, int64_t b, const MulScale& scale) {
   return std::clamp(scaled((a - scale.a_zero_point) * (b - scale.b_zero_point), scale.product) + scale.output_zero_point, scale.low, scale.high);
 }
 

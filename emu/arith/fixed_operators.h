@@ -77,7 +77,7 @@ struct AddScale {
   QScale a, b, output;
   int64_t low, high;
 };
-int64_t add(int64_t a, int64_t b, const AddScale& scale);
+int64_t add_quantized(int64_t a, int64_t b, const AddScale& scale);
 
 // scaled((a - za) * (b - zb), s) + zy, clamped.
 struct MulScale {
@@ -85,7 +85,7 @@ struct MulScale {
   QScale product;
   int64_t low, high;
 };
-int64_t multiply(int64_t a, int64_t b, const MulScale& scale);
+int64_t multiply_quantized(int64_t a, int64_t b, const MulScale& scale);
 
 // --- windows, interpolation
 // ------------------------------------------------------------------------------------------------------------------------------------------------------------

@@ -121,12 +121,12 @@ TEST(FixedExamples, SumsAndProducts) {
   const Json& s = sum["params"];
   const AddScale add_scale{
       LeftShift{20}, s["z1"], s["z2"], s["zo"], QScale::from_tflite(s["m1"], s["sh1"]), QScale::from_tflite(s["m2"], s["sh2"]), QScale::from_tflite(s["mo"], s["sho"]), -128, 127};
-  for (size_t i = 0; i < sum["expected"].size(); ++i) EXPECT_EQ(add(sum["inputs"]["x"][i], sum["inputs"]["y"][i], add_scale), sum["expected"][i].get<int64_t>());
+  for (size_t i = 0; i < sum["expected"].size(); ++i) EXPECT_EQ(add_quantized(sum["inputs"]["x"][i], sum["inputs"]["y"][i], add_scale), sum["expected"][i].get<int64_t>());
   ASSAY_EXAMPLE(product, "151");
   const Json& m = product["params"];
   const MulScale mul_scale{m["z1"], m["z2"], m["zo"], QScale::from_tflite(m["m"], m["shift"]), -128, 127};
   for (size_t i = 0; i < product["expected"].size(); ++i)
-    EXPECT_EQ(multiply(product["inputs"]["x"][i], product["inputs"]["y"][i], mul_scale), product["expected"][i].get<int64_t>());
+    EXPECT_EQ(multiply_quantized(product["inputs"]["x"][i], product["inputs"]["y"][i], mul_scale), product["expected"][i].get<int64_t>());
 }
 
 TEST(FixedExamples, AveragesByDivisionAndByReciprocal) {
