@@ -1,7 +1,5 @@
 #include "emu/arith/requant.h"
 
-#include <charconv>
-
 #include "emu/base/error.h"
 
 namespace assay::emu {
@@ -14,116 +12,93 @@ struct Overloaded : Fs... {
 template <class... Fs>
 Overloaded(Fs...) -> Overloaded<Fs...>;
 
-template <class Amount>
-std::string amount_text(const std::optional<Amount>& amount) {
-  return amount ? std::to_string(amount->bits) : "scale";
-}
-
-std::string width_text(const std::optional<uint8_t>& bits) {
-  return bits ? std::to_string(*bits) : "output";
-}
-
-std::vector<std::string_view> words_of(std::string_view text) {
-  std::vector<std::string_view> words;
-  for (size_t i = 0; i < text.size();) {
-    const size_t start = text.find_first_not_of(' ', i);
-    if (start == std::string_view::npos) break;
-    const size_t end = std::min(text.find(' ', start), text.size());
-    words.push_back(text.substr(start, end - start));
-    i = end;
-  }
-  return words;
-}
-
-[[noreturn]] void bad_step(std::string_view text, const std::string& why) {
-  throw InputError("step '" + std::string(text) + "': " + why);
-}
-
-// A decimal number in [low, high], or `name` for none.
-std::optional<uint8_t> number_or(std::string_view word, std::string_view name, int low, int high, std::string_view step) {
-  if (word == name) return std::nullopt;
-  int value = 0;
-  const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), value);
-  if (error != std::errc{} || end != word.data() + word.size() || value < low || value > high) {
-    bad_step(step, "expected '" + std::string(name) + "' or a number from " + std::to_string(low) + " to " + std::to_string(high) + ", found '" + std::string(word) + "'");
-  }
-  return static_cast<uint8_t>(value);
-}
-
 Wide keep(Wide value, Wide kept, bool is_output, StepEvents& events) {
   if (kept != value) (is_output ? events.output : events.intermediate) = true;
   return kept;
 }
 
+Fp32 word(Wide value) {
+  return {static_cast<uint32_t>(value)};
+}
+
+Fp32 value_of(const Fp32Operand& operand, const Fp32Constants& constants) {
+  if (const auto* number = std::get_if<Fp32>(&operand)) return *number;
+  switch (std::get<Fp32Name>(operand)) {
+    case Fp32Name::scale: return constants.scale;
+    case Fp32Name::bias: return constants.bias;
+    case Fp32Name::output: return constants.output;
+    case Fp32Name::slope: return constants.slope;
+  }
+  ASSAY_ASSERT(!"an Fp32Name outside its enumeration");
+}
+
+std::pair<Fp32, Fp32> bounds_of(const ClampFp32& step, const StepOperands& o) {
+  if (const auto* bounds = std::get_if<std::pair<Fp32, Fp32>>(&step.bounds)) return *bounds;
+  const bool whole = std::get<Fp32Bounds>(step.bounds) == Fp32Bounds::output;
+  const Wide low = whole ? o.output.min() : Wide{o.clamp_low}, high = whole ? o.output.max() : Wide{o.clamp_high};
+  return {fp32_of(low - o.zero_point, Round::half_even), fp32_of(high - o.zero_point, Round::half_even)};
+}
+
+// The steps on binary32 words.
+struct OnFp32 {
+  Fp32 v;
+  const StepOperands& o;
+  Fp32 of(const Fp32Operand& operand) const { return value_of(operand, o.scale.fp32); }
+
+  Wide operator()(const MulFp32& s) const { return multiply(v, of(s.factor)).bits; }
+  Wide operator()(const AddFp32& s) const { return add(v, of(s.term)).bits; }
+  Wide operator()(const DivFp32& s) const { return divide(v, of(s.divisor)).bits; }
+  Wide operator()(const FmaFp32& s) const { return mul_add(v, of(s.factor), of(s.term)).bits; }
+  Wide operator()(const LeakyFp32& s) const { return less(v, Fp32{0}) ? multiply(v, of(s.slope)).bits : v.bits; }
+  Wide operator()(const ClampFp32& s) const {
+    const auto [low, high] = bounds_of(s, o);
+    return less(v, low) ? low.bits : (less(high, v) ? high.bits : v.bits);
+  }
+  Wide operator()(const AddHalfFp32&) const { return add(v, Fp32{v.is_negative() ? 0xbf000000U : 0x3f000000U}).bits; }
+  Wide operator()(const RoundFp32& s) const {
+    const FloatRule rule{s.format, s.round, Subnormals::keep, FloatOverflow::infinity};
+    return widen(narrow(v, rule), s.format).bits;
+  }
+  Wide operator()(const ToInt& s) const { return to_int(v, s.round, kS32); }
+};
+
 }  // namespace
 
-std::string to_string(const Step& step) {
-  return std::visit(Overloaded{
-                        [](const AddBias&) -> std::string { return "add_bias"; },
-                        [](const ShiftLeft& s) { return "shift_left " + amount_text(s.amount); },
-                        [](const Multiply&) -> std::string { return "multiply"; },
-                        [](const ShiftRight& s) { return "shift_right " + amount_text(s.amount) + " " + std::string(to_string(s.round)); },
-                        [](const Saturate& s) { return "saturate " + width_text(s.bits); },
-                        [](const Wrap& s) { return "wrap " + width_text(s.bits); },
-                        [](const AddZeroPoint&) -> std::string { return "add_zero_point"; },
-                        [](const Clamp&) -> std::string { return "clamp"; },
-                    },
-                    step);
+bool takes_fp32(const Step& step) {
+  return std::visit([](const auto& s) { return std::is_invocable_v<OnFp32, decltype(s)>; }, step);
 }
 
-std::string to_string(const Steps& steps) {
-  std::string text;
-  for (const Step& step : steps) text += (text.empty() ? "" : "; ") + to_string(step);
-  return text;
+bool is_fp32_after(const Steps& steps, size_t count) {
+  for (size_t i = count; i > 0; --i) {
+    if (std::holds_alternative<ToFp32>(steps[i - 1])) return true;
+    if (std::holds_alternative<ToInt>(steps[i - 1])) return false;
+  }
+  return false;
 }
 
-Step parse_step(std::string_view text) {
-  const auto words = words_of(text);
-  if (words.empty()) bad_step(text, "is empty");
-  const std::string_view name = words[0];
-  const auto expect = [&](size_t count) {
-    if (words.size() != count) bad_step(text, "'" + std::string(name) + "' takes " + std::to_string(count - 1) + " words after it");
-  };
-  if (name == "add_bias") return expect(1), Step{AddBias{}};
-  if (name == "multiply") return expect(1), Step{Multiply{}};
-  if (name == "add_zero_point") return expect(1), Step{AddZeroPoint{}};
-  if (name == "clamp") return expect(1), Step{Clamp{}};
-  if (name == "shift_left") {
-    expect(2);
-    const auto bits = number_or(words[1], "scale", 0, kMaxShiftBits, text);
-    return ShiftLeft{bits ? std::optional(LeftShift{*bits}) : std::nullopt};
+std::optional<std::string> mixed_up(const Steps& steps) {
+  bool in_fp32 = false;
+  for (const Step& step : steps) {
+    if (takes_fp32(step) != in_fp32) {
+      return in_fp32 ? "'" + to_string(step) + "' works on integers, but comes between to_fp32 and to_int"
+                     : "'" + to_string(step) + "' works on binary32 numbers, but no to_fp32 comes before it";
+    }
+    if (std::holds_alternative<ToFp32>(step)) in_fp32 = true;
+    if (std::holds_alternative<ToInt>(step)) in_fp32 = false;
   }
-  if (name == "shift_right") {
-    expect(3);
-    const auto bits = number_or(words[1], "scale", 0, kMaxShiftBits, text);
-    const auto round = parse_round(words[2]);
-    if (!round) bad_step(text, "'" + std::string(words[2]) + "' is no rounding mode");
-    return ShiftRight{bits ? std::optional(RightShift{*bits}) : std::nullopt, *round};
-  }
-  if (name == "saturate") return expect(2), Step{Saturate{number_or(words[1], "output", 1, 64, text)}};
-  if (name == "wrap") return expect(2), Step{Wrap{number_or(words[1], "output", 1, 64, text)}};
-  bad_step(text, "unknown; the steps are add_bias, shift_left, multiply, shift_right, saturate, wrap, add_zero_point, clamp");
-}
-
-Steps parse_steps(std::string_view text) {
-  Steps steps;
-  if (words_of(text).empty()) return steps;
-  for (size_t start = 0; start <= text.size();) {
-    const size_t end = std::min(text.find(';', start), text.size());
-    steps.push_back(parse_step(text.substr(start, end - start)));
-    start = end + 1;
-  }
-  return steps;
+  return in_fp32 ? std::optional<std::string>("to_fp32 has no to_int after it") : std::nullopt;
 }
 
 Wide apply(const Step& step, Wide value, const StepOperands& operands, StepEvents& events) {
   return std::visit(Overloaded{
                         [&](const AddBias&) { return value + operands.bias; },
+                        [&](const AddNumber& s) { return value + s.amount; },
                         [&](const ShiftLeft& s) { return shift_left(value, s.amount.value_or(operands.scale.left)); },
-                        [&](const Multiply&) {
+                        [&](const Multiply& s) {
                           const Wide limit = Wide{1} << 95;
-                          ASSAY_ASSERT(value > -limit && value < limit && operands.scale.multiplier < (int64_t{1} << 32) && operands.scale.multiplier > -(int64_t{1} << 32));
-                          return value * operands.scale.multiplier;
+                          const int64_t factor = s.factor.value_or(operands.scale.multiplier);
+                          ASSAY_ASSERT(value > -limit && value < limit && factor < (int64_t{1} << 32) && factor > -(int64_t{1} << 32));
+                          return value * factor;
                         },
                         [&](const ShiftRight& s) { return shift_right(value, s.amount.value_or(operands.scale.right), s.round); },
                         [&](const Saturate& s) {
@@ -133,10 +108,14 @@ Wide apply(const Step& step, Wide value, const StepOperands& operands, StepEvent
                           return keep(value, wrap(value, s.bits ? IntType{*s.bits, true} : operands.output), !s.bits, events);
                         },
                         [&](const AddZeroPoint&) { return value + operands.zero_point; },
-                        [&](const Clamp&) {
-                          const Wide low = operands.clamp_low;
-                          const Wide high = operands.clamp_high;
+                        [&](const Clamp& s) {
+                          const Wide low = s.bounds ? s.bounds->low : operands.clamp_low;
+                          const Wide high = s.bounds ? s.bounds->high : operands.clamp_high;
                           return value < low ? low : (value > high ? high : value);
+                        },
+                        [&](const ToFp32&) { return Wide{fp32_of(value, Round::half_even).bits}; },
+                        [&](const auto& s) {
+                          return OnFp32{word(value), operands}(s);
                         },
                     },
                     step);

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "emu/arith/shift.h"
+#include "emu/arith/soft_float.h"
 
 namespace assay::emu {
 
@@ -20,11 +21,21 @@ struct Dyadic {
 // Text: "5*2^-7".
 std::string to_string(Dyadic value);
 
+// What a requantizer that computes in binary32 multiplies by, adds and divides by, for one channel. All zero on chips that compute in integers only.
+struct Fp32Constants {
+  Fp32 scale;   // input scale * weight scale, or its ratio to the output's scale: the target's steps say which
+  Fp32 bias;    // in the units that the steps have where they add it
+  Fp32 output;  // the output's scale, or its reciprocal
+  Fp32 slope;   // of the negative side of a leaky activation
+  friend bool operator==(const Fp32Constants&, const Fp32Constants&) = default;
+};
+
 // ratio ~ multiplier * 2^left / 2^(right + the immediate right shifts of the steps). `multiplier` < 2^32; 1 on chips that only shift.
 struct QScale {
   int64_t multiplier = 1;
   LeftShift left{0};
   RightShift right{0};
+  Fp32Constants fp32{};
 
   // TFLite's convention: a Q31 multiplier and one shift whose sign is its direction (positive: left). The steps hold "shift_right 31".
   static QScale from_tflite(int32_t multiplier_q31, int shift);

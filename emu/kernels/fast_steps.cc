@@ -36,7 +36,8 @@ class Bound {
 
   void operator()(const AddBias&) { become(value_ + bias_); }
   void operator()(const ShiftLeft& s) { become(value_ * (Wide{1} << (s.amount ? s.amount->bits : left_))); }
-  void operator()(const Multiply&) { become(value_ * std::max(multiplier_, Wide{1})); }
+  void operator()(const AddNumber& s) { become(value_ + magnitude(s.amount)); }
+  void operator()(const Multiply& s) { become(value_ * std::max(s.factor ? magnitude(*s.factor) : multiplier_, Wide{1})); }
   void operator()(const ShiftRight& s) {
     // Rounding adds less than one unit of what is discarded before it shifts.
     become(value_ + (Wide{1} << (s.amount ? s.amount->bits : right_)));
@@ -45,7 +46,9 @@ class Bound {
   void operator()(const Saturate& s) { value_ = std::min(value_, magnitude(s.bits ? IntType{*s.bits, true} : output_)); }
   void operator()(const Wrap& s) { value_ = std::min(value_, magnitude(s.bits ? IntType{*s.bits, true} : output_)); }
   void operator()(const AddZeroPoint&) { become(value_ + magnitude(zero_point_)); }
-  void operator()(const Clamp&) { become(std::max(magnitude(clamp_.low), magnitude(clamp_.high))); }
+  void operator()(const Clamp& s) { become(s.bounds ? std::max(magnitude(s.bounds->low), magnitude(s.bounds->high)) : std::max(magnitude(clamp_.low), magnitude(clamp_.high))); }
+  // Steps in binary32 have no kernel: no lane holds their values.
+  void operator()(const auto&) { become(Wide{1} << 64); }
 
  private:
   void become(Wide value) {
@@ -186,7 +189,8 @@ void FastSteps::run_lanes(Lane* values, size_t size, const ChannelConstants& con
                      const int bits = s.amount.value_or(scale.left).bits;
                      if (bits > 0) multiply_all(values, size, static_cast<Lane>(Lane{1} << bits));
                    },
-                   [&](const Multiply&) { multiply_all(values, size, static_cast<Lane>(scale.multiplier)); },
+                   [&](const AddNumber& s) { add_all(values, size, static_cast<Lane>(s.amount)); },
+                   [&](const Multiply& s) { multiply_all(values, size, static_cast<Lane>(s.factor.value_or(scale.multiplier))); },
                    [&](const ShiftRight& s) { shift_all(values, size, s.amount.value_or(scale.right).bits, s.round); },
                    [&](const Saturate& s) {
                      keep_all(values, size, s.bits ? IntType{*s.bits, true} : output_, !s.bits, Overflow::saturate, changed, counts);
@@ -197,7 +201,11 @@ void FastSteps::run_lanes(Lane* values, size_t size, const ChannelConstants& con
                    [&](const AddZeroPoint&) {
                      if (zero_point_ != 0) add_all(values, size, static_cast<Lane>(zero_point_));
                    },
-                   [&](const Clamp&) { clamp_all(values, size, bound_of<Lane>(clamp_.low), bound_of<Lane>(clamp_.high)); },
+                   [&](const Clamp& s) {
+                     const ClampBounds bounds = s.bounds ? ClampBounds{s.bounds->low, s.bounds->high} : clamp_;
+                     clamp_all(values, size, bound_of<Lane>(bounds.low), bound_of<Lane>(bounds.high));
+                   },
+                   [](const auto&) { ASSAY_ASSERT(!"a step that prepare() refuses"); },
                },
                step);
   }

@@ -15,11 +15,12 @@ enum Stage : uint8_t { kStart, kBias, kFactor, kShift, kZeroPoint, kSaturate, kC
 
 Stage stage_of(const Step& step) {
   if (std::holds_alternative<AddBias>(step)) return kBias;
-  if (std::holds_alternative<ShiftLeft>(step) || std::holds_alternative<Multiply>(step)) return kFactor;
+  if (std::holds_alternative<ShiftLeft>(step)) return kFactor;
+  if (const auto* multiply = std::get_if<Multiply>(&step)) return multiply->factor ? kNone : kFactor;
   if (std::holds_alternative<ShiftRight>(step)) return kShift;
   if (std::holds_alternative<AddZeroPoint>(step)) return kZeroPoint;
   if (const auto* saturate = std::get_if<Saturate>(&step)) return saturate->bits ? kNone : kSaturate;
-  if (std::holds_alternative<Clamp>(step)) return kClamp;
+  if (const auto* clamp = std::get_if<Clamp>(&step)) return clamp->bounds ? kNone : kClamp;
   return kNone;
 }
 

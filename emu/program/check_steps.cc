@@ -21,19 +21,24 @@ bool is_add_bias(const Step& step) {
   return std::holds_alternative<AddBias>(step);
 }
 bool is_clamp(const Step& step) {
-  return std::holds_alternative<Clamp>(step);
+  const auto* clamp = std::get_if<Clamp>(&step);
+  const auto* in_fp32 = std::get_if<ClampFp32>(&step);
+  return (clamp && !clamp->bounds) || (in_fp32 && in_fp32->bounds == decltype(in_fp32->bounds){Fp32Bounds::clamp});
 }
 // Steps that speak of an instruction's result.
 bool names_output(const Step& step) {
   const auto* saturate = std::get_if<Saturate>(&step);
   const auto* wrap = std::get_if<Wrap>(&step);
+  const auto* clamp = std::get_if<ClampFp32>(&step);
+  if (clamp && clamp->bounds == decltype(clamp->bounds){Fp32Bounds::output}) return true;
   return (saturate && !saturate->bits) || (wrap && !wrap->bits) || std::holds_alternative<AddZeroPoint>(step) || is_clamp(step) || is_add_bias(step);
 }
 // Steps that a scale speaks in, which a division has used already.
 bool names_scale(const Step& step) {
   const auto* left = std::get_if<ShiftLeft>(&step);
   const auto* right = std::get_if<ShiftRight>(&step);
-  return (left && !left->amount) || (right && !right->amount) || std::holds_alternative<Multiply>(step);
+  const auto* multiply = std::get_if<Multiply>(&step);
+  return (left && !left->amount) || (right && !right->amount) || (multiply && !multiply->factor);
 }
 
 // The names of the instructions' members say which list goes with which scale: a new operator whose requantization is called `requant` is checked as it stands.

@@ -28,13 +28,36 @@ Wide limit_before(const Step& step, const StepOperands& operands) {
 
 Interval after(const Step& step, const StepBounds& bounds, const Interval& value) {
   if (std::holds_alternative<AddBias>(step)) return {value.low + bounds.bias.low, value.high + bounds.bias.high};
-  if (std::holds_alternative<Multiply>(step)) return product(value, bounds.operands.scale.multiplier);
+  if (const auto* add = std::get_if<AddNumber>(&step)) return {value.low + add->amount, value.high + add->amount};
+  if (const auto* multiply = std::get_if<Multiply>(&step)) return product(value, multiply->factor.value_or(bounds.operands.scale.multiplier));
   StepEvents events;
   if (const auto* wrap = std::get_if<Wrap>(&step)) {
     const IntType type = wrap->bits ? IntType{*wrap->bits, true} : bounds.operands.output;
     return value.within(type) ? value : Interval{type.min(), type.max()};
   }
   return {apply(step, value.low, bounds.operands, events), apply(step, value.high, bounds.operands, events)};
+}
+
+Fp32 word(Wide value) {
+  return {static_cast<uint32_t>(value)};
+}
+
+// An interval of binary32 words. Every step there is monotone or falls with the value, so the ends become the ends; but for a leaky step whose slope falls, and where an end
+// is no number: then anything may come of it.
+bool follow_fp32(const Step& step, const StepBounds& bounds, Interval& value) {
+  const auto* leaky = std::get_if<LeakyFp32>(&step);
+  if (leaky != nullptr) {
+    const auto* number = std::get_if<Fp32>(&leaky->slope);
+    if (number ? number->is_negative() : bounds.operands.scale.fp32.slope.is_negative()) return false;
+  }
+  StepEvents events;
+  const Wide a = apply(step, value.low, bounds.operands, events), b = apply(step, value.high, bounds.operands, events);
+  if (std::holds_alternative<ToInt>(step)) {
+    value = {std::min(a, b), std::max(a, b)};
+    return true;
+  }
+  value = less(word(b), word(a)) ? Interval{b, a} : Interval{a, b};
+  return !word(a).is_nan() && !word(b).is_nan();
 }
 
 std::string decimal(Wide value) {
@@ -48,7 +71,14 @@ std::string decimal(Wide value) {
 }  // namespace
 
 std::optional<std::string> follow(const Steps& steps, const StepBounds& bounds, Interval& value) {
+  if (const auto problem = mixed_up(steps)) return problem;
+  bool known = true;  // within binary32: whether `value` holds every word
   for (size_t i = 0; i < steps.size(); ++i) {
+    if (takes_fp32(steps[i])) {
+      known = known && follow_fp32(steps[i], bounds, value);
+      if (!known && std::holds_alternative<ToInt>(steps[i])) value = {kS32.min(), kS32.max()}, known = true;
+      continue;
+    }
     const bool exact = below(value, limit_before(steps[i], bounds.operands));
     const Interval next = exact ? after(steps[i], bounds, value) : value;
     if (!exact || !below(next, Wide{1} << 126)) return "step " + std::to_string(i + 1) + " (" + to_string(steps[i]) + ") can leave 126 bits: values reach " + to_string(value);

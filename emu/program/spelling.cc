@@ -92,7 +92,9 @@ std::string spell(Dyadic value) {
   return to_string(value);
 }
 std::string spell(const QScale& scale) {
-  return std::to_string(scale.multiplier) + "/" + std::to_string(scale.left.bits) + "/" + std::to_string(scale.right.bits);
+  const std::string integers = std::to_string(scale.multiplier) + "/" + std::to_string(scale.left.bits) + "/" + std::to_string(scale.right.bits);
+  if (scale.fp32 == Fp32Constants{}) return integers;
+  return integers + "/" + to_string(scale.fp32.scale) + "/" + to_string(scale.fp32.bias) + "/" + to_string(scale.fp32.output) + "/" + to_string(scale.fp32.slope);
 }
 
 std::string spell(const std::string& text) {
@@ -152,9 +154,19 @@ bool read(std::string_view text, Dyadic& value) {
   return split(text, "*2^", mantissa, exponent) && read(mantissa, value.mantissa) && read_number(exponent, value.exponent);
 }
 bool read(std::string_view text, QScale& scale) {
-  std::string_view multiplier, shifts, left, right;
-  return split(text, "/", multiplier, shifts) && split(shifts, "/", left, right) && read(multiplier, scale.multiplier) && read_shift(left, scale.left.bits) &&
-         read_shift(right, scale.right.bits);
+  std::string_view multiplier, rest, left, right, word;
+  if (!split(text, "/", multiplier, rest) || !split(rest, "/", left, right)) return false;
+  scale.fp32 = {};
+  if (split(right, "/", word, rest)) {
+    right = word;
+    for (Fp32* number : {&scale.fp32.scale, &scale.fp32.bias, &scale.fp32.output, &scale.fp32.slope}) {
+      const bool last = number == &scale.fp32.slope;
+      if (last) word = rest;
+      if (!last && !split(std::string_view(rest), "/", word, rest)) return false;
+      if (!take(parse_fp32(word), *number)) return false;
+    }
+  }
+  return read(multiplier, scale.multiplier) && read_shift(left, scale.left.bits) && read_shift(right, scale.right.bits);
 }
 
 bool read(std::string_view text, std::string& value) {

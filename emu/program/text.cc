@@ -83,7 +83,7 @@ void print_constant(const Constant& constant, bool with_elements, std::string& t
 
 std::string print(const Program& program, bool with_constants) {
   std::string text = "assay program 1\ntarget " + spell(program.target) + "\nmodel " + spell(program.model) + "\n";
-  text += "\n// scales: multiplier/left/right, one for the tensor or one per output channel\n";
+  text += "\n// scales: multiplier/left/right (/scale/bias/output/slope in binary32), one for the tensor or one per output channel\n";
   for (size_t i = 0; i < program.scales.size(); ++i) {
     text += "@s" + std::to_string(i) + " =";
     for (const QScale& scale : program.scales[i]) text += " " + spell(scale);

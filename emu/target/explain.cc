@@ -33,15 +33,22 @@ std::string rounding(Round mode) {
 
 std::string meaning(const Step& step, const Target& t) {
   if (std::holds_alternative<AddBias>(step)) return "the channel's bias is added, in steps of input scale x weight scale";
-  if (std::holds_alternative<Multiply>(step)) return "multiplied by the scale's integer of " + std::to_string(t.multiplier.bits) + " bits; exact";
+  if (const auto* s = std::get_if<AddNumber>(&step)) return "plus " + std::to_string(s->amount) + "; exact";
+  if (const auto* s = std::get_if<Multiply>(&step)) {
+    return "multiplied by " + (s->factor ? std::to_string(*s->factor) : "the scale's integer of " + std::to_string(t.multiplier.bits) + " bits") + "; exact";
+  }
   if (std::holds_alternative<AddZeroPoint>(step)) return "the output's zero point is added";
-  if (std::holds_alternative<Clamp>(step)) return "limited to the bounds of a fused activation";
+  if (const auto* s = std::get_if<Clamp>(&step)) {
+    return s->bounds ? "limited to " + std::to_string(s->bounds->low) + ".." + std::to_string(s->bounds->high) : std::string("limited to the bounds of a fused activation");
+  }
   if (const auto* s = std::get_if<ShiftLeft>(&step)) return "times 2^" + (s->amount ? std::to_string(s->amount->bits) : std::string("(the scale's left shift)")) + "; exact";
   if (const auto* s = std::get_if<ShiftRight>(&step))
     return "divided by 2^" + (s->amount ? std::to_string(s->amount->bits) : std::string("(the scale's right shift)")) + ", rounded " + meaning(s->round);
   if (const auto* s = std::get_if<Saturate>(&step)) return "limited to " + (s->bits ? std::to_string(*s->bits) + " signed bits" : std::string("the output's type"));
-  const auto& wrap = std::get<Wrap>(step);
-  return "modulo 2^n, into " + (wrap.bits ? std::to_string(*wrap.bits) + " signed bits" : std::string("the output's type"));
+  if (const auto* s = std::get_if<Wrap>(&step)) return "modulo 2^n, into " + (s->bits ? std::to_string(*s->bits) + " signed bits" : std::string("the output's type"));
+  if (std::holds_alternative<ToFp32>(step)) return "to binary32, rounded half_even";
+  if (const auto* s = std::get_if<ToInt>(&step)) return "to an integer, rounded " + meaning(s->round) + ", limited to 32 signed bits";
+  return "one operation in binary32, rounded half_even";
 }
 
 std::string meaning(Accumulator a) {

@@ -25,6 +25,9 @@ bool is_scale_left(const Step& s) {
 bool is_scale_right(const Step& s) {
   return std::holds_alternative<ShiftRight>(s) && !std::get<ShiftRight>(s).amount;
 }
+bool is_scale_multiply(const Step& s) {
+  return std::holds_alternative<Multiply>(s) && !std::get<Multiply>(s).factor;
+}
 bool stores_output(const Step& s) {
   return (std::holds_alternative<Saturate>(s) && !std::get<Saturate>(s).bits) || (std::holds_alternative<Wrap>(s) && !std::get<Wrap>(s).bits);
 }
@@ -169,9 +172,13 @@ class Rules {
   // Which steps a list must have, and which it must not.
   void words(const Purpose& p, const Steps& list) {
     const Keys key{p.key};
+    if (const auto problem = mixed_up(list)) return add(key, *problem);
     const auto lefts = std::count_if(list.begin(), list.end(), is_scale_left);
     const auto rights = std::count_if(list.begin(), list.end(), is_scale_right);
-    const int multiplies = count<Multiply>(list), biases = count<AddBias>(list);
+    const int biases = count<AddBias>(list);
+    const auto multiplies = std::count_if(list.begin(), list.end(), is_scale_multiply);
+    if (count<Multiply>(list) != multiplies) add(key, "must not multiply by a fixed number: no ratio of scales would account for it");
+    if (count<ToFp32>(list) != 0) return;
     if (p.has_bias && biases != 1) add(key, "must hold add_bias once, or the bias would be lost or added twice");
     if (!p.has_bias && biases != 0) add(key, "must not hold add_bias: there is no bias here");
     if (!p.scales && (lefts != 0 || rights != 0 || multiplies != 0)) return add(key, "must not hold multiply or a shift by scale: the division has applied the scale already");
@@ -208,7 +215,8 @@ class Rules {
       return -1;
     };
     const int scaled = last([](const Step& s) {
-      return std::holds_alternative<Multiply>(s) || std::holds_alternative<ShiftLeft>(s) || std::holds_alternative<ShiftRight>(s) || std::holds_alternative<AddBias>(s);
+      return std::holds_alternative<Multiply>(s) || std::holds_alternative<ShiftLeft>(s) || std::holds_alternative<ShiftRight>(s) || std::holds_alternative<AddBias>(s) ||
+             std::holds_alternative<ToInt>(s);
     });
     if (count<Clamp>(list) > 0 && first<Clamp>(list) < std::max(scaled, first<AddZeroPoint>(list) * zeros)) {
       add(key, "clamp bounds are in output steps, so clamp must come after the scale and after add_zero_point");
@@ -222,6 +230,8 @@ class Rules {
     for (const Step& step : list) {
       if (std::holds_alternative<AddBias>(step)) bits = std::max<int>(bits, t_.storage.bias.type.bits - 1) + 1;
       if (std::holds_alternative<AddZeroPoint>(step)) bits = std::max<int>(bits, t_.storage.activation.type.bits) + 1;
+      if (std::holds_alternative<AddNumber>(step)) bits = std::max(bits, 62) + 1;
+      if (std::holds_alternative<ToInt>(step)) bits = 31;
       if (const auto* s = std::get_if<ShiftLeft>(&step)) bits += s->amount.value_or(t_.multiplier.max_left).bits;
       if (const auto* s = std::get_if<ShiftRight>(&step)) bits = std::max(1, bits - (s->amount ? s->amount->bits : 0)) + 1;
       if (const auto* s = std::get_if<Saturate>(&step)) bits = std::min<int>(bits, s->bits.value_or(t_.storage.activation.type.bits));

@@ -110,6 +110,10 @@ emu::ScaleRef Lowering::scales(const std::vector<emu::QScale>& entries) {
 }
 
 emu::ScaleRef Lowering::scales(const Node& node, const std::vector<Ratio>& ratios, const emu::Steps& steps, std::string_view key) {
+  if (std::any_of(steps.begin(), steps.end(), [](const emu::Step& step) { return std::holds_alternative<emu::ToFp32>(step); })) {
+    forbid(node, std::string(key) + " computes in binary32, and the quantizer derives no binary32 scales");
+    return {};
+  }
   std::vector<emu::QScale> entries;
   for (const Ratio& ratio : ratios) {
     std::string problem;

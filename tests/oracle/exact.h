@@ -128,15 +128,17 @@ inline Stepped stepped(const Int& accumulator, const Steps& steps, const StepOpe
   };
   for (const Step& step : steps) {
     if (std::holds_alternative<AddBias>(step)) v += to_int(o.bias);
-    if (std::holds_alternative<Multiply>(step)) v *= o.scale.multiplier;
+    if (const auto* s = std::get_if<emu::AddNumber>(&step)) v += s->amount;
+    if (const auto* s = std::get_if<Multiply>(&step)) v *= s->factor.value_or(o.scale.multiplier);
     if (std::holds_alternative<AddZeroPoint>(step)) v += o.zero_point;
     if (const auto* s = std::get_if<ShiftLeft>(&step)) v *= power_of_two(s->amount ? s->amount->bits : o.scale.left.bits);
     if (const auto* s = std::get_if<ShiftRight>(&step)) v = rounded(Rational(v, power_of_two(s->amount ? s->amount->bits : o.scale.right.bits)), s->round);
     if (const auto* s = std::get_if<Saturate>(&step)) kept(saturated(v, s->bits ? IntType{*s->bits, true} : o.output), !s->bits);
     if (const auto* s = std::get_if<Wrap>(&step)) kept(wrapped(v, s->bits ? IntType{*s->bits, true} : o.output), !s->bits);
-    if (std::holds_alternative<Clamp>(step)) {
-      if (v > o.clamp_high) v = o.clamp_high;
-      if (v < o.clamp_low) v = o.clamp_low;
+    if (const auto* s = std::get_if<Clamp>(&step)) {
+      const int64_t low = s->bounds ? s->bounds->low : o.clamp_low, high = s->bounds ? s->bounds->high : o.clamp_high;
+      if (v > high) v = high;
+      if (v < low) v = low;
     }
     result.values.push_back(v);
   }
