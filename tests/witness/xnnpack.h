@@ -1,0 +1,121 @@
+// Running one operator of XNNPACK through its public interface (google/XNNPACK, Debian package libxnnpack-dev with libpthreadpool-dev), single-threaded, and the binary32
+// requantization that its 8-bit kernels share, in our soft float.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <bit>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "emu/arith/soft_float.h"
+#include "tests/witness/cases.h"
+
+#ifdef ASSAY_HAS_XNNPACK
+#include <xnnpack.h>
+
+namespace assay::witness {
+
+// Kernels read up to XNN_EXTRA_BYTES beyond an array's end.
+template <class Word>
+class Padded {
+ public:
+  explicit Padded(size_t size) : words_(size + XNN_EXTRA_BYTES), size_(size) {}
+  Word* data() { return words_.data(); }
+  size_t size() const { return size_; }
+  Word& operator[](size_t i) { return words_[i]; }
+  const Word& operator[](size_t i) const { return words_[i]; }
+  Word* begin() { return words_.data(); }
+  Word* end() { return words_.data() + size_; }
+
+ private:
+  std::vector<Word> words_;
+  size_t size_;
+};
+
+class Operator {
+ public:
+  Operator() = default;
+  Operator(const Operator&) = delete;
+  Operator& operator=(const Operator&) = delete;
+  ~Operator() {
+    if (handle != nullptr) xnn_delete_operator(handle);
+  }
+  void run() const { ASSERT_EQ(xnn_run_operator(handle, nullptr), xnn_status_success); }
+
+  xnn_operator_t handle = nullptr;
+};
+
+// Null where this machine can't run the library: the test then skips with that word.
+inline bool initialized() {
+  static const bool done = xnn_initialize(nullptr) == xnn_status_success;
+  return done;
+}
+
+#define ASSAY_NEEDS_XNNPACK() \
+  if (!initialized()) GTEST_SKIP() << "xnn_initialize fails on this machine"
+
+inline emu::Fp32 fp32(float value) {
+  return {std::bit_cast<uint32_t>(value)};
+}
+
+// A positive float32 between 2^low and 2^(high+1): every fourth a power of two (which makes ties), else with every fraction equally likely.
+inline float random_scale(Random& random, int low, int high) {
+  const uint32_t fraction = random.next() % 4 == 0 ? 0 : static_cast<uint32_t>(random.next() >> 41);
+  return std::bit_cast<float>((static_cast<uint32_t>(random.between(low, high) + 127) << 23) | fraction);
+}
+
+// Zero points and output bounds of one operator; low < high.
+struct Bounds {
+  int zero_point, low, high;
+};
+template <class Word>
+Bounds random_bounds(Random& random) {
+  const int least = std::numeric_limits<Word>::min(), most = std::numeric_limits<Word>::max();
+  const bool whole = random.next() % 2 == 0;
+  return {static_cast<int>(random.between(least, most)), whole ? least : static_cast<int>(random.between(least, least + 100)),
+          whole ? most : static_cast<int>(random.between(most - 100, most))};
+}
+
+inline int64_t clamped(int64_t value, const Bounds& bounds) {
+  return value < bounds.low ? bounds.low : (value > bounds.high ? bounds.high : value);
+}
+
+// clamp(half_even(value) + zero point).
+inline int64_t stored(emu::Fp32 value, const Bounds& bounds) {
+  return clamped(static_cast<int64_t>(emu::to_int(value, emu::Round::half_even, emu::kS32)) + bounds.zero_point, bounds);
+}
+
+// clamp(half_even(fp32(accumulator) * scale) + zero point): one rounding to binary32, one product, one rounding to an integer.
+inline int64_t requantized_by_float(int64_t accumulator, emu::Fp32 scale, const Bounds& bounds) {
+  return stored(emu::multiply(emu::fp32_of(accumulator, emu::Round::half_even), scale), bounds);
+}
+
+// A comparison whose outputs all lie at the bounds would prove nothing: at least one in ten must not.
+class Compared {
+ public:
+  template <class Describe>
+  void check(int64_t ours, int64_t theirs, const Bounds& bounds, const Describe& describe) {
+    ++all_;
+    inside_ += ours > bounds.low && ours < bounds.high ? 1 : 0;
+    tally_.check(ours == theirs, [&](auto& out) { describe(out), out << ": theirs " << theirs << ", ours " << ours; });
+  }
+  void expect_all_equal(int64_t at_least) const {
+    tally_.expect_all_right(at_least);
+    EXPECT_GE(inside_ * 10, all_) << "nearly all outputs are saturated";
+  }
+
+ private:
+  Tally tally_;
+  int64_t all_ = 0;
+  int64_t inside_ = 0;
+};
+
+template <class Word>
+void fill(Padded<Word>& words, Random& random) {
+  for (Word& word : words) word = static_cast<Word>(random.next());
+}
+
+}  // namespace assay::witness
+#endif
