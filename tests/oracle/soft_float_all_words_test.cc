@@ -1,6 +1,6 @@
-// narrow() on every binary32 word. Rationals are too slow for 2^32 words in ten modes, but a rounding is a monotone step function: the oracle determines, in exact rationals, the
-// first binary32 word on each step (from the number, the middle to its successor, and the successor), and the check walks up the words and these thresholds together.
-// The steps are derived from the format's set of numbers; nothing is taken from narrow() and nothing is searched.
+// narrow() and its kernel on every binary32 word. Rationals are too slow for 2^32 words in ten modes, but a rounding is a monotone step function: the oracle determines, in exact
+// rationals, the first binary32 word on each step (from the number, the middle to its successor, and the successor), and the check walks up the words and these thresholds
+// together. The steps are derived from the format's set of numbers; nothing is taken from narrow() and nothing is searched.
 #include <algorithm>
 #include <array>
 #include <atomic>
@@ -9,6 +9,7 @@
 #include <mutex>
 #include <thread>
 
+#include "emu/kernels/narrow_rows.h"
 #include "tests/oracle/exact_float.h"
 #include "tests/oracle/level.h"
 #include "tests/oracle/tally.h"
@@ -79,25 +80,44 @@ struct Wrong {
   }
 };
 
-void walk(int64_t begin, int64_t end, bool negative, const std::vector<int64_t>& first, const FloatRule& rule, Wrong& wrong) {
-  const uint32_t sign = negative ? 0x80000000U : 0U;
-  const auto check = [&](int64_t word, uint32_t expected) {
-    const uint32_t found = emu::narrow({sign | static_cast<uint32_t>(word)}, rule);
-    if (found != expected) wrong.add(sign | static_cast<uint32_t>(word), found, expected);
-  };
+// The definition costs some 40 CPU seconds for 2^32 words, the kernel one or two.
+enum class Judged { definition, kernel };
+
+// What the oracle expects of each word from begin to end.
+void expect_words(int64_t begin, int64_t end, bool negative, const std::vector<int64_t>& first, const FloatRule& rule, uint32_t* expected) {
   int64_t n = std::upper_bound(first.begin(), first.end(), begin) - first.begin();
   int64_t word = begin;
   while (word < std::min(end, kInfinityWord)) {
     const int64_t until = std::min({end, kInfinityWord, n < static_cast<int64_t>(first.size()) ? first[static_cast<size_t>(n)] : kInfinityWord});
-    const uint32_t expected = bounded(negative, n, rule);
-    for (; word < until; ++word) check(word, expected);
+    std::fill(expected + (word - begin), expected + (until - begin), bounded(negative, n, rule));
+    word = until;
     ++n;
   }
-  for (; word < end; ++word) check(word, word_of(word == kInfinityWord ? Real::infinity(negative) : Real::nan(), rule));
-  wrong.checked += end - begin;
+  if (word == kInfinityWord && word < end) expected[word++ - begin] = word_of(Real::infinity(negative), rule);
+  std::fill(expected + (word - begin), expected + (end - begin), word_of(Real::nan(), rule));
 }
 
-void check_all(const FloatRule& rule, const std::vector<StepWords>& steps) {
+void walk(int64_t begin, int64_t end, bool negative, const std::vector<int64_t>& first, const FloatRule& rule, Judged judged, Wrong& wrong) {
+  constexpr int64_t kBlock = 4096;
+  std::array<uint32_t, kBlock> words, expected, found;
+  for (; begin < end; begin += kBlock) {
+    const auto signed_begin = static_cast<uint32_t>(begin) | (negative ? 0x80000000U : 0U);
+    for (size_t i = 0; i < kBlock; ++i) words[i] = signed_begin + static_cast<uint32_t>(i);
+    expect_words(begin, begin + kBlock, negative, first, rule, expected.data());
+    if (judged == Judged::kernel) {
+      emu::narrow_row(words.data(), kBlock, rule, found.data());
+    } else {
+      for (size_t i = 0; i < kBlock; ++i) found[i] = emu::narrow({words[i]}, rule);
+    }
+    wrong.checked += kBlock;
+    if (found == expected) continue;
+    for (size_t i = 0; i < kBlock; ++i) {
+      if (found[i] != expected[i]) wrong.add(words[i], found[i], expected[i]);
+    }
+  }
+}
+
+void check_all(const FloatRule& rule, const std::vector<StepWords>& steps, Judged judged) {
   Wrong wrong;
   const std::array first = {thresholds(steps, rule.round, false), thresholds(steps, rule.round, true)};
   std::atomic<int64_t> next = 0;
@@ -106,7 +126,7 @@ void check_all(const FloatRule& rule, const std::vector<StepWords>& steps) {
     for (int64_t begin = kChunk * next++; begin < 2 * kSignlessWords; begin = kChunk * next++) {
       const bool negative = begin >= kSignlessWords;
       const int64_t from = begin - (negative ? kSignlessWords : 0);
-      walk(from, from + kChunk, negative, first[negative], rule, wrong);
+      walk(from, from + kChunk, negative, first[negative], rule, judged, wrong);
     }
   };
   std::thread other(work);
@@ -123,17 +143,28 @@ std::vector<StepWords> all_steps(FloatFormat format) {
   return steps;
 }
 
-TEST_P(EveryWord, OfBinary32IsNarrowedAsTheThresholdsSayInAllModes) {
-  if (!thorough()) GTEST_SKIP() << "2^32 words in ten modes take minutes: set ASSAY_LEVEL=2";
-  const FloatFormat format = GetParam();
+void check_all_modes(FloatFormat format, Subnormals subnormals, FloatOverflow overflow, Judged judged) {
   const auto steps = all_steps(format);
   for (const Round round : kAllRounds) {
     const auto start = std::chrono::steady_clock::now();
-    check_all(FloatRule{format, round, Subnormals::keep, FloatOverflow::infinity}, steps);
+    check_all(FloatRule{format, round, subnormals, overflow}, steps, judged);
     const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
-    std::printf("  %s %s: 2^32 words in %.0f s\n", std::string(to_string(format)).c_str(), std::string(to_string(round)).c_str(), seconds.count());
+    std::printf("  %s %s %s %s: 2^32 words in %.1f s\n", std::string(to_string(format)).c_str(), std::string(to_string(round)).c_str(), std::string(to_string(subnormals)).c_str(),
+                std::string(to_string(overflow)).c_str(), seconds.count());
     std::fflush(stdout);
   }
+}
+
+TEST_P(EveryWord, OfBinary32IsNarrowedByTheKernelAsTheThresholdsSayByAllRules) {
+  if (!thorough()) GTEST_SKIP() << "2^32 words by forty rules take minutes: set ASSAY_LEVEL=2";
+  for (const Subnormals subnormals : {Subnormals::keep, Subnormals::flush}) {
+    for (const FloatOverflow overflow : {FloatOverflow::infinity, FloatOverflow::saturate}) check_all_modes(GetParam(), subnormals, overflow, Judged::kernel);
+  }
+}
+
+TEST_P(EveryWord, OfBinary32IsNarrowedByTheDefinitionAsTheThresholdsSayInAllModes) {
+  if (!thorough()) GTEST_SKIP() << "2^32 words in ten modes take minutes: set ASSAY_LEVEL=2";
+  check_all_modes(GetParam(), Subnormals::keep, FloatOverflow::infinity, Judged::definition);
 }
 
 // The words around every threshold by all rules: wherever a step could be misplaced by a word or two.
@@ -152,8 +183,12 @@ TEST_P(EveryWord, NextToAThresholdIsNarrowedAsTheThresholdsSayByAllRules) {
             const FloatRule rule{format, round, subnormals, overflow};
             for (const int64_t word : {border - 1, border}) {
               if (word == kInfinityWord) continue;
-              const uint32_t found = emu::narrow({with_sign(negative, word, kFp32)}, rule), expected = bounded(negative, word < border ? n : n + 1, rule);
-              tally.check(found == expected, [&](auto& out) { out << to_string(format) << " " << to_string(round) << " " << word << ": " << found << ", exactly " << expected; });
+              const uint32_t number = with_sign(negative, word, kFp32), expected = bounded(negative, word < border ? n : n + 1, rule);
+              const uint32_t found = emu::narrow({number}, rule);
+              uint32_t by_kernel = 0;
+              emu::narrow_row(&number, 1, rule, &by_kernel);
+              tally.check(found == expected && by_kernel == expected,
+                          [&](auto& out) { out << to_string(format) << " " << to_string(round) << " " << word << ": " << found << ", exactly " << expected; });
             }
           }
         }
