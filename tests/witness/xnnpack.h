@@ -1,5 +1,5 @@
 // Running one operator of XNNPACK through its public interface (google/XNNPACK, Debian package libxnnpack-dev with libpthreadpool-dev), single-threaded, and the binary32
-// requantization that its 8-bit kernels share, in our soft float.
+// requantization that its 8-bit kernels share, as our step list.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "emu/arith/requant.h"
 #include "emu/arith/soft_float.h"
 #include "tests/witness/cases.h"
 
@@ -87,9 +88,30 @@ inline int64_t stored(emu::Fp32 value, const Bounds& bounds) {
   return clamped(static_cast<int64_t>(emu::to_int(value, emu::Round::half_even, emu::kS32)) + bounds.zero_point, bounds);
 }
 
-// clamp(half_even(fp32(accumulator) * scale) + zero point): one rounding to binary32, one product, one rounding to an integer.
-inline int64_t requantized_by_float(int64_t accumulator, emu::Fp32 scale, const Bounds& bounds) {
-  return stored(emu::multiply(emu::fp32_of(accumulator, emu::Round::half_even), scale), bounds);
+// The operands that every step list here needs.
+inline emu::StepOperands operands_of(const Bounds& bounds) {
+  emu::StepOperands o;
+  o.zero_point = bounds.zero_point, o.clamp_low = bounds.low, o.clamp_high = bounds.high;
+  return o;
+}
+
+// A step list, applied.
+class Steps {
+ public:
+  Steps(const std::string& text, const Bounds& bounds) : steps_(emu::parse_steps(text)), operands_(operands_of(bounds)) {}
+  int64_t operator()(Wide value) const {
+    emu::StepEvents events;
+    return static_cast<int64_t>(emu::requantize(value, steps_, operands_, events));
+  }
+
+ private:
+  emu::Steps steps_;
+  emu::StepOperands operands_;
+};
+
+// What the kernels of 8-bit products do with an accumulator: one rounding to binary32, one product, bounds, one rounding to an integer.
+inline Steps requantized_by_float(float scale, const Bounds& bounds) {
+  return {"to_fp32; mul_fp32 " + to_string(fp32(scale)) + "; clamp_fp32 clamp; to_int half_even; add_zero_point", bounds};
 }
 
 // A comparison whose outputs all lie at the bounds would prove nothing: at least one in ten must not.

@@ -1,5 +1,4 @@
 // Sums, differences, leaky ReLU and conversions in XNNPACK's compiled kernels against our arithmetic. Every output is compared.
-#include "emu/arith/shift.h"
 #include "tests/witness/xnnpack.h"
 
 #ifdef ASSAY_HAS_XNNPACK
@@ -45,10 +44,9 @@ void check_sum(uint64_t seed, bool subtract, const Create& create, const Setup& 
     ASSERT_EQ(setup(op.handle, 1, shape, 1, shape, a.data(), b.data(), y.data(), nullptr), xnn_status_success);
     op.run();
     const SumScale scale(sa / sy, sb / sy, subtract);
+    const Steps steps("shift_right " + std::to_string(scale.shift) + " half_up; add_zero_point; clamp", bounds);
     for (size_t i = 0; i < kPairs; i += kStride) {
-      const Wide sum = Wide{a[i] - za} * scale.multiplier_a + Wide{b[i] - zb} * scale.multiplier_b;
-      const int64_t found =
-          clamped(static_cast<int64_t>(emu::shift_right(sum, emu::RightShift{static_cast<uint8_t>(scale.shift)}, emu::Round::half_up)) + bounds.zero_point, bounds);
+      const int64_t found = steps(Wide{a[i] - za} * scale.multiplier_a + Wide{b[i] - zb} * scale.multiplier_b);
       compared.check(found, y[i], bounds, [&](auto& out) { out << int{a[i]} << " and " << int{b[i]}; });
     }
   }
@@ -92,9 +90,11 @@ TEST(Xnnpack, LeakyReluOfAllUnsignedWords) {
               xnn_status_success);
     ASSERT_EQ(xnn_setup_leaky_relu_nc_qu8(op.handle, 256, x.data(), y.data(), nullptr), xnn_status_success);
     op.run();
+    const Steps steps("to_fp32; mul_fp32 " + to_string(fp32(sx)) + "; leaky_fp32 " + to_string(fp32(slope)) + "; mul_fp32 " + to_string(fp32(1.0F / sy)) +
+                          "; to_int half_even; add_zero_point; clamp",
+                      bounds);
     for (size_t i = 0; i < 256; ++i) {
-      const Fp32 v = emu::multiply(emu::fp32_of(static_cast<int>(i) - zero_point, emu::Round::half_even), fp32(sx));
-      const int64_t found = stored(emu::multiply(v.is_negative() ? emu::multiply(v, fp32(slope)) : v, fp32(1.0F / sy)), bounds);
+      const int64_t found = steps(static_cast<int>(i) - zero_point);
       compared.check(found, y[i], bounds, [&](auto& out) { out << i << ", slope " << slope; });
     }
   }

@@ -15,8 +15,6 @@ TEST(Xnnpack, IsNotInstalled) {
 
 #else
 
-using emu::Fp32;
-
 // Any accumulator of 32 bits: a bias of any size with one product added.
 template <class Word>
 struct Layer {
@@ -45,10 +43,12 @@ struct Layer {
 template <class Word>
 void check_layer(Compared& compared, const Layer<Word>& layer, size_t rows, size_t outputs, int x_zero_point, int w_zero_point, const std::vector<float>& scales,
                  const Bounds& bounds) {
+  std::vector<Steps> steps;
+  for (const float scale : scales) steps.push_back(requantized_by_float(scale, bounds));
   for (size_t row = 0; row < rows; row += kStride) {
     for (size_t output = 0; output < outputs; ++output) {
       const int64_t accumulator = layer.accumulator(row, output, x_zero_point, w_zero_point);
-      const int64_t found = requantized_by_float(accumulator, fp32(scales[output % scales.size()]), bounds);
+      const int64_t found = steps[output % steps.size()](accumulator);
       compared.check(found, layer.y[row * outputs + output], bounds, [&](auto& out) {
         out << "accumulator " << accumulator << ", scale " << to_string(fp32(scales[output % scales.size()])) << ", zero point " << bounds.zero_point;
       });
@@ -146,6 +146,7 @@ TEST(Xnnpack, DepthwiseConvolutionWithPadding) {
               xnn_status_success);
     ASSERT_EQ(xnn_setup_convolution2d_nhwc_qs8(op.handle, 1, kSide, kSide, x.data(), y.data(), nullptr), xnn_status_success);
     op.run();
+    const Steps steps = requantized_by_float(sx * sw / sy, bounds);
     for (size_t i = 0; i < kSide; ++i) {
       for (size_t j = 0; j < kSide; ++j) {
         for (size_t c = 0; c < kChannels; ++c) {
@@ -154,7 +155,7 @@ TEST(Xnnpack, DepthwiseConvolutionWithPadding) {
             const size_t row = i + k / 3 - 1, column = j + k % 3 - 1;
             if (row < kSide && column < kSide) accumulator += (x[(row * kSide + column) * kChannels + c] - zero_point) * w[c * 9 + k];
           }
-          const int64_t found = requantized_by_float(accumulator, fp32(sx * sw / sy), bounds);
+          const int64_t found = steps(accumulator);
           compared.check(found, y[(i * kSide + j) * kChannels + c], bounds, [&](auto& out) { out << "accumulator " << accumulator; });
         }
       }
@@ -183,9 +184,9 @@ void check_elementwise_product(uint64_t seed, const Create& create, const Setup&
               xnn_status_success);
     ASSERT_EQ(setup(op.handle, 1, shape, 1, shape, a.data(), b.data(), y.data(), nullptr), xnn_status_success);
     op.run();
-    const Fp32 scale = fp32(sa * sb / sy);
+    const Steps steps = requantized_by_float(sa * sb / sy, bounds);
     for (size_t i = 0; i < kPairs; i += kStride) {
-      const int64_t found = requantized_by_float((a[i] - za) * (b[i] - zb), scale, bounds);
+      const int64_t found = steps((a[i] - za) * (b[i] - zb));
       compared.check(found, y[i], bounds, [&](auto& out) { out << int{a[i]} << " * " << int{b[i]}; });
     }
   }
@@ -222,12 +223,12 @@ TEST(Xnnpack, GlobalAverageOfSignedWords) {
     ASSERT_EQ(xnn_setup_global_average_pooling_nwc_qs8(op.handle, kBatch, pixels, x.data(), y.data(), nullptr), xnn_status_success);
     op.run();
     const float scale = sx / (sy * static_cast<float>(pixels));
+    const Steps steps = requantized_by_float(scale, bounds);
     for (size_t n = 0; n < kBatch; ++n) {
       for (size_t c = 0; c < kChannels; ++c) {
         int64_t sum = 0;
         for (size_t i = 0; i < pixels; ++i) sum += x[(n * pixels + i) * kChannels + c] - zero_point;
-        compared.check(requantized_by_float(sum, fp32(scale), bounds), y[n * kChannels + c], bounds,
-                       [&](auto& out) { out << "sum " << sum << " of " << pixels << ", scale " << scale; });
+        compared.check(steps(sum), y[n * kChannels + c], bounds, [&](auto& out) { out << "sum " << sum << " of " << pixels << ", scale " << scale; });
       }
     }
   }
