@@ -8,7 +8,7 @@
 #pragma once
 
 #include <cstdint>
-#include <vector>
+#include <span>
 
 #include "emu/arith/int_type.h"
 #include "emu/arith/rounding.h"
@@ -24,6 +24,6 @@ struct TableForm {
 int64_t table_entries(IntType input, TableForm form);
 
 // x must be representable in `input`; entries.size() == table_entries(input, form).
-int64_t look_up(const std::vector<int64_t>& entries, IntType input, TableForm form, int64_t x);
+int64_t look_up(std::span<const int64_t> entries, IntType input, TableForm form, int64_t x);
 
 }  // namespace assay::emu

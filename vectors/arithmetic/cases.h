@@ -9,11 +9,11 @@
 //   mul            a b zero_point_a zero_point_b <scale> <fp32> zero_point low high                                 the target's mul steps on (a - za) * (b - zb)
 //   average_pool   sum count zero_point_x <scale> zero_point low high                                               the target's average rule; sum: of the window's stored words
 //   table          x, then the table's entries                                                                      emu::look_up in the target's form
-//   dot            zero_point_x zero_point_w, then x0 w0 x1 w1 ...                                                  the target's accumulator after sum (x - zx) * (w - zw), in this
-//   order
+//   dot            zero_point_x zero_point_w, then x0 w0 x1 w1 ...                                                  the accumulator after sum (x - zx) * (w - zw), in this order
 //
-// <scale> is multiplier left_shift right_shift; <fp32> is scale_fp32 bias_fp32 output_fp32 slope_fp32. A name that ends in _fp32 is a binary32 word, 0 .. 2^32 - 1.
-// low..high are the clamp bounds of a fused activation; the results' type is the target's activation type.
+// <scale> is multiplier left_shift right_shift; <scale_a> is multiplier_a left_shift_a right_shift_a; <fp32> is scale_fp32 bias_fp32 output_fp32 slope_fp32. A name that ends in
+// _fp32 is a binary32 word, 0 .. 2^32 - 1. low..high are the clamp bounds of a fused activation; the results' type is the target's activation type. Words, biases, accumulators,
+// multipliers and shifts lie within the target's types and limits; a zero point is 0 where the target quantizes symmetrically.
 #pragma once
 
 #include <array>
@@ -35,6 +35,10 @@ std::string_view to_string(ArithOp op);
 std::optional<ArithOp> parse_arith_op(std::string_view name);  // "lut" is table too
 
 using Operands = std::vector<int64_t>;
+
+// Products in a dot, words in a window.
+inline constexpr int64_t kMaxDotTerms = 65536;
+inline constexpr int64_t kMaxPoolCount = 65536;
 
 // The names of the fixed operands, in order. table and dot have more numbers after these: entries; pairs of x and w.
 std::span<const std::string_view> operand_names(ArithOp op);
@@ -61,7 +65,7 @@ struct Flags {
   bool inexact = false;       // a rounding discarded something
   bool intermediate = false;  // a saturate or wrap before the last one changed the value
   bool output = false;        // the one to the output's type did
-  bool beyond_32 = false;     // a value on the way needed more than 32 signed bits
+  bool beyond_32 = false;     // a value on the way needed more than 32 signed bits; a product does not count before it is shifted right
   bool beyond_24 = false;     // an integer that binary32 cannot hold came to a to_fp32
   bool overflowed = false;    // a sum left its accumulator
 };
