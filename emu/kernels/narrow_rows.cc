@@ -58,8 +58,11 @@ inline uint32_t rounded(uint32_t magnitude, uint32_t bits, uint32_t negative) {
 
 template <Round kMode>
 ASSAY_VECTORIZE void narrow_all(const uint32_t* numbers, size_t size, const NarrowConstants& constants, uint32_t* words) {
+  // Locals, which the compiler knows that no element overwrites; words with a sign are those of positive numbers and what the sign changes.
   const NarrowConstants c = constants;
-  const uint32_t bias = (c.least_field - 1) << 23;
+  const uint32_t bias = (c.least_field - 1) << 23, nan = c.nan;
+  const uint32_t infinity = c.infinity[0], infinity_sign = c.infinity[0] ^ c.infinity[1];
+  const uint32_t overflow = c.overflow[0], overflow_sign = c.overflow[0] ^ c.overflow[1];
   for (size_t i = 0; i < size; ++i) {
     const uint32_t number = numbers[i];
     const uint32_t negative = number >> 31, magnitude = number & 0x7fffffffU, field = magnitude >> 23;
@@ -70,9 +73,9 @@ ASSAY_VECTORIZE void narrow_all(const uint32_t* numbers, size_t size, const Narr
     const uint32_t deep = c.dropped + further < 26U ? c.dropped + further : 26U;
     const uint32_t result = rounded<kMode>(normal ? magnitude - bias : significand, normal ? c.dropped : deep, negative);
     const uint32_t kept = (result < c.smallest_kept ? 0U : result) | (negative << 31 >> c.sign_shift);
-    const uint32_t finite = result > c.largest ? (negative != 0 ? c.overflow[1] : c.overflow[0]) : kept;
-    const uint32_t not_nan = magnitude == 0x7f800000U ? (negative != 0 ? c.infinity[1] : c.infinity[0]) : finite;
-    words[i] = magnitude > 0x7f800000U ? c.nan : not_nan;
+    const uint32_t finite = result > c.largest ? overflow ^ (overflow_sign & (0U - negative)) : kept;
+    const uint32_t not_nan = magnitude == 0x7f800000U ? infinity ^ (infinity_sign & (0U - negative)) : finite;
+    words[i] = magnitude > 0x7f800000U ? nan : not_nan;
   }
 }
 
