@@ -38,6 +38,7 @@ template <bool kSubtract>
 void check_sum(const AddOrSub<kSubtract>& op, const OpContext& context, Problems& problems) {
   Check check(context, problems);
   check_elementwise(check, context, op.a, op.b);
+  check.that(op.acc.is_plain(), "the accumulator " + to_string(op.acc) + " groups products or sums in binary32; here it must be one register");
 }
 
 // Where an output's operands stood in the result's shape, for who watches.

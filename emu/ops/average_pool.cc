@@ -26,6 +26,7 @@ const std::vector<int64_t> kNoDilation{1, 1};
 void check(const AveragePool& op, const OpContext& context, Problems& problems) {
   Check check(context, problems);
   check.operand(op.x, "x");
+  check.that(op.acc.is_plain(), "the accumulator " + to_string(op.acc) + " groups products or sums in binary32; here it must be one register");
   check_pooling(check, context, op.x, op.kernel, op.stride, op.pads, kNoDilation, !op.include_pad);
 }
 

@@ -28,10 +28,9 @@ struct Matrices {
 void multiply_in_register(const Matrices& size, const int64_t* a, const int64_t* b, const Register& reg, int64_t* sums, uint8_t* overflowed) {
   for (int64_t m = 0; m < size.m; ++m) {
     for (int64_t n = 0; n < size.n; ++n) {
-      int64_t sum = 0;
       bool left_register = false;
-      for (int64_t k = 0; k < size.k; ++k) sum = reg.add(sum, a[m * size.k + k] * b[k * size.n + n], left_register);
-      *sums++ = sum;
+      *sums++ = reg.sum(
+          size.k, [&](int64_t k) { return a[m * size.k + k] * b[k * size.n + n]; }, left_register);
       *overflowed++ = left_register ? 1 : 0;
     }
   }

@@ -26,7 +26,8 @@ Tensor execute(const Mul& op, const OpContext& context, OpRun& run) {
   Sums sums;
   walk_elementwise(context, op.a, op.b, [&](size_t in_a, size_t in_b) {
     bool left_register = false;
-    sums.values.push_back(reg.add(0, a[in_a] * b[in_b], left_register));
+    sums.values.push_back(reg.sum(
+        1, [&](int64_t) { return a[in_a] * b[in_b]; }, left_register));
     sums.overflowed.push_back(left_register ? 1 : 0);
   });
   return requantize_all(sums.values, sums.overflowed, op.requant, std::nullopt, channel_axis_of(context.result().shape), context, run);

@@ -59,6 +59,34 @@ void sum_plane_in_register(const WindowProducts& p, const Plane& plane, const Re
   }
 }
 
+// The input position that kernel position k meets, or -1: padding.
+std::vector<int64_t> inputs_by_tap(const std::vector<Tap>& taps, int64_t kernel) {
+  std::vector<int64_t> inputs(static_cast<size_t>(kernel), -1);
+  for (const Tap& tap : taps) inputs[static_cast<size_t>(tap.k)] = tap.in;
+  return inputs;
+}
+
+// Every kernel position is a term, the padding's too.
+void sum_plane_term_by_term(const WindowProducts& p, const Plane& plane, const Register& reg, SumOrder order, int64_t* sums, uint8_t* overflowed) {
+  const int64_t taps = p.kernel_rows * p.kernel_columns;
+  for (const auto& row_taps : p.rows) {
+    const std::vector<int64_t> rows = inputs_by_tap(row_taps, p.kernel_rows);
+    for (const auto& column_taps : p.columns) {
+      const std::vector<int64_t> columns = inputs_by_tap(column_taps, p.kernel_columns);
+      const auto term = [&](int64_t at) {
+        const int64_t tap = order == SumOrder::ky_kx_ic ? at / p.in_channels : at % taps;
+        const int64_t i = order == SumOrder::ky_kx_ic ? at % p.in_channels : at / taps;
+        const int64_t row = rows[static_cast<size_t>(tap / p.kernel_columns)], column = columns[static_cast<size_t>(tap % p.kernel_columns)];
+        if (row < 0 || column < 0) return int64_t{0};
+        return plane.image[i * plane.image_size + row * p.in_columns + column] * plane.kernel[i * plane.kernel_size + tap];
+      };
+      bool left_register = false;
+      *sums++ = reg.sum(taps * p.in_channels, term, left_register);
+      *overflowed++ = left_register ? 1 : 0;
+    }
+  }
+}
+
 // One weight at a time over the whole row of outputs that it reaches.
 void sum_plane_plainly(const WindowProducts& p, const Plane& plane, const std::vector<TapRun>& column_runs, int64_t* sums) {
   const auto row_size = static_cast<int64_t>(p.columns.size());
@@ -101,7 +129,7 @@ Sums sums_in_register(const WindowProducts& products, const Accumulator& accumul
   for (int64_t at = 0; at < products.batch * channels; ++at) {
     const Plane plane(products, at / channels, at % channels);
     const int64_t offset = at * output_size(products);
-    sum_plane_in_register(products, plane, reg, order, sums.values.data() + offset, sums.overflowed.data() + offset);
+    (reg.is_plain() ? sum_plane_in_register : sum_plane_term_by_term)(products, plane, reg, order, sums.values.data() + offset, sums.overflowed.data() + offset);
   }
   return sums;
 }
@@ -118,7 +146,7 @@ Sums sums_of(const WindowProducts& products, const Accumulator& accumulator, Sum
     if (reg.never_overflows(largest * magnitude(products, plane))) {
       sum_plane_plainly(products, plane, column_runs, sums.values.data() + offset);
     } else {
-      sum_plane_in_register(products, plane, reg, order, sums.values.data() + offset, sums.overflowed.data() + offset);
+      (reg.is_plain() ? sum_plane_in_register : sum_plane_term_by_term)(products, plane, reg, order, sums.values.data() + offset, sums.overflowed.data() + offset);
     }
   }
   return sums;

@@ -2,7 +2,8 @@
 //
 //   s[n,g,o,y,x] = sum over (ky,r) in rows[y], (kx,c) in columns[x], i of  x[n,g,i,r,c] * w[g,o,i,ky,kx]
 //
-// One element of the order ky,kx,ic or ic,ky,kx is one addition to the register; taps in the padding would add 0 and are left out.
+// One element of the order ky,kx,ic or ic,ky,kx is one addition to the register. Taps in the padding add 0; they are left out where the accumulator is one register, and
+// have their places in pairs, spills and blocks.
 #pragma once
 
 #include "emu/arith/accumulator.h"

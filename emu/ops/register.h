@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "emu/arith/accumulator.h"
+#include "emu/base/error.h"
 
 namespace assay::emu {
 
@@ -24,6 +25,23 @@ class Register {
     if (exact >= low_ && exact <= high_) return exact;
     overflowed = true;
     return static_cast<int64_t>(store(exact, accumulator_.type, accumulator_.overflow));
+  }
+
+  // Other accumulators than one register sum by their own class, Sum, every term in its place.
+  bool is_plain() const { return accumulator_.is_plain(); }
+
+  // The sum of `count` terms, term(0) first; terms of 0 may not be left out of it.
+  template <class Term>
+  int64_t sum(int64_t count, const Term& term, bool& overflowed) const {
+    if (is_plain()) {
+      int64_t kept = 0;
+      for (int64_t i = 0; i < count; ++i) kept = add(kept, term(i), overflowed);
+      return kept;
+    }
+    Sum kept(accumulator_);
+    for (int64_t i = 0; i < count; ++i) kept.add(term(i));
+    overflowed = kept.overflowed();
+    return kept.value();
   }
 
   // No partial sum of terms whose magnitudes add up to `worst` can leave the register, in any order: a plain sum is what it holds.

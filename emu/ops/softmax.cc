@@ -32,6 +32,7 @@ void check_table(Check& check, const Softmax& op, const OpContext& context, int6
   check.that(*std::min_element(entries.begin(), entries.end()) >= 0 && entries[0] > 0, "'table' must hold exponentials: no entry negative and entry 0 positive");
   const int64_t largest = *std::max_element(entries.begin(), entries.end());
   const Wide sum = Wide{largest} * extent;
+  check.that(op.acc.is_plain(), "the accumulator " + to_string(op.acc) + " groups products or sums in binary32; here it must be one register");
   check.that(op.acc.overflow == Overflow::saturate || op.acc.type.holds(sum), "the accumulator " + to_string(op.acc) + " cannot hold the largest sum of " + std::to_string(extent) +
                                                                                   " exponentials, and one that wraps may become 0; widen it or let it saturate");
 }

@@ -70,7 +70,7 @@ class StepLists {
     if constexpr (std::is_same_v<Op, Softmax>) {
       return range_of(context_.type(op.table));
     } else if constexpr (requires { op.acc; }) {
-      return range_of(op.acc.type);
+      return range_of(op.acc.result());
     } else {
       return difference(op.x, op.zx);
     }

@@ -79,7 +79,7 @@ std::string spell(ClampBounds bounds) {
 std::string spell(IntType type) {
   return to_string(type);
 }
-std::string spell(Accumulator accumulator) {
+std::string spell(const Accumulator& accumulator) {
   return to_string(accumulator);
 }
 std::string spell(SumOrder order) {

@@ -10,18 +10,18 @@
 namespace assay::emu::spelling {
 
 std::string spell(int64_t value);
-std::string spell(bool value);               // true, false
-std::string spell(Ref ref);                  // %7, @k3
-std::string spell(ScaleRef ref);             // @s3
-std::string spell(StepsRef ref);             // #0
-std::string spell(ClampBounds bounds);       // -128..127
-std::string spell(IntType type);             // s8
-std::string spell(Accumulator accumulator);  // s32.wrap
-std::string spell(SumOrder order);           // ky,kx,ic
-std::string spell(Round mode);               // half_even
-std::string spell(Dyadic value);             // 3*2^-9
-std::string spell(const QScale& scale);      // multiplier/left/right, and /scale/bias/output/slope where there are binary32 constants
-std::string spell(const std::string& text);  // "quoted", escaped as in JSON; bytes from 0x80 on stay as they are
+std::string spell(bool value);                      // true, false
+std::string spell(Ref ref);                         // %7, @k3
+std::string spell(ScaleRef ref);                    // @s3
+std::string spell(StepsRef ref);                    // #0
+std::string spell(ClampBounds bounds);              // -128..127
+std::string spell(IntType type);                    // s8
+std::string spell(const Accumulator& accumulator);  // s32.wrap
+std::string spell(SumOrder order);                  // ky,kx,ic
+std::string spell(Round mode);                      // half_even
+std::string spell(Dyadic value);                    // 3*2^-9
+std::string spell(const QScale& scale);             // multiplier/left/right, and /scale/bias/output/slope where there are binary32 constants
+std::string spell(const std::string& text);         // "quoted", escaped as in JSON; bytes from 0x80 on stay as they are
 
 bool read(std::string_view text, int64_t& value);
 bool read(std::string_view text, uint32_t& value);

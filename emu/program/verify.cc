@@ -52,7 +52,12 @@ class References {
     for (const Part& part : list) (*this)(name, part);
   }
   void operator()(std::string_view name, const Accumulator& accumulator) {
-    if (!is_legal(accumulator.type)) problems_.push_back("'" + std::string(name) + "': " + illegal(accumulator.type));
+    std::vector<IntType> types = {accumulator.type};
+    if (accumulator.pairs) types.push_back(accumulator.pairs->type);
+    if (accumulator.spill) types.push_back(accumulator.spill->into.type);
+    for (const IntType type : types) {
+      if (!is_legal(type)) problems_.push_back("'" + std::string(name) + "': " + illegal(type));
+    }
   }
   template <class Other>
   void operator()(std::string_view, const Other&) {}

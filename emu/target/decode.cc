@@ -36,7 +36,8 @@ bool decode(const toml::value& value, IntType& out) {
 }
 
 std::string legal(const Accumulator&) {
-  return "an integer type and what happens on overflow, such as \"s32.wrap\" or \"s24.saturate\"";
+  return "an integer type and what happens on overflow, such as \"s32.wrap\", \"s24.saturate\", \"s32.wrap+pairs:s16.saturate\", \"s16.saturate+spill:64:s32.wrap\" or "
+         "\"fp32.sequential\"";
 }
 bool decode(const toml::value& value, Accumulator& out) {
   const auto accumulator = value.is_string() ? parse_accumulator(value.as_string().str) : std::nullopt;

@@ -51,7 +51,11 @@ std::string meaning(const Step& step, const Target& t) {
   return "one operation in binary32, rounded half_even";
 }
 
-std::string meaning(Accumulator a) {
+std::string meaning(const Accumulator& a) {
+  if (a.fp32) return to_string(a) + ": terms and sums rounded half_even to binary32, in this order";
+  if (!a.is_plain())
+    return to_string(a) + ": " + (a.pairs ? "neighbouring products are stored together first, then added to the register" : "a register") +
+           (a.spill ? ", which is emptied into a wider one after every " + std::to_string(a.spill->terms) + " products" : "");
   return to_string(a) + ": a " + (a.type.is_signed ? "signed" : "unsigned") + " register of " + std::to_string(a.type.bits) +
          (a.overflow == Overflow::wrap ? " bits that wraps (modulo 2^" + std::to_string(a.type.bits) + ")" : " bits that saturates after each addition");
 }

@@ -53,7 +53,7 @@ void lower_add(const Node& node, Lowering& lowering) {
   add.scale_a = operand(scale_a);
   add.scale_b = operand(scale_b);
   add.operand_steps = lowering.steps(rule->operand_steps);
-  add.acc = lowering.target().accumulate.accumulator;
+  add.acc = lowering.target().accumulate.accumulator.alone();
   add.requant = lowering.requant(node, {{{common}, {lowering.scale_of(node.output)}, -exponent}}, rule->steps, "ops.add.steps");
   // Each scaled operand, rounded away by less than one.
   const auto worst = [&](ValueId id, float scale) {
@@ -84,7 +84,7 @@ void lower_mul(const Node& node, Lowering& lowering) {
   for (size_t c = 0; c < (many ? static_cast<size_t>(y[1]) : 1); ++c) {
     ratios.push_back({{scales_a[c % scales_a.size()], scales_b[c % scales_b.size()]}, {lowering.scale_of(node.output)}});
   }
-  const emu::Accumulator& acc = lowering.target().accumulate.accumulator;
+  const emu::Accumulator acc = lowering.target().accumulate.accumulator.alone();
   lowering.check_accumulator(node, acc, lowering.magnitude_of(a) * lowering.magnitude_of(b));
   lowering.emit(node, emu::Mul{lowering.operand(a), lowering.operand(b), lowering.zero_point_of(a), lowering.zero_point_of(b), acc,
                                lowering.requant(node, ratios, rule->steps, "ops.mul.steps")});

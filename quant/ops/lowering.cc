@@ -20,8 +20,8 @@ bool holds_clamp(const emu::Steps& steps) {
 }
 
 int bits_needed(const emu::Accumulator& accumulator, Wide worst) {
-  int bits = accumulator.type.bits;
-  while (bits < 126 && worst > (Wide{1} << (accumulator.type.is_signed ? bits - 1 : bits)) - 1) ++bits;
+  int bits = accumulator.result().bits;
+  while (bits < 126 && worst > (Wide{1} << (accumulator.result().is_signed ? bits - 1 : bits)) - 1) ++bits;
   return bits;
 }
 
