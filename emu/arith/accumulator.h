@@ -47,16 +47,16 @@ struct Fp32Sum {
 struct Accumulator {
   IntType type = kS32;  // of the first register; s64 for sums in binary32
   Overflow overflow = Overflow::wrap;
-  std::optional<Stored> pairs;
-  std::optional<Spill> spill;
-  std::optional<Fp32Sum> fp32;
+  std::optional<Stored> pairs = std::nullopt;
+  std::optional<Spill> spill = std::nullopt;
+  std::optional<Fp32Sum> fp32 = std::nullopt;
 
   // One register and nothing else: terms of 0 may be left out.
   bool is_plain() const { return !pairs && !spill && !fp32; }
   // What the finished sum lies in.
   IntType result() const { return spill ? spill->into.type : type; }
   // The last register by itself: what sums that are no dot products use on such a target (add, mul, average pooling).
-  Accumulator alone() const { return spill ? Accumulator{spill->into.type, spill->into.overflow, {}, {}, {}} : Accumulator{type, overflow, {}, {}, {}}; }
+  Accumulator alone() const { return spill ? Accumulator{spill->into.type, spill->into.overflow} : Accumulator{type, overflow}; }
 
   // sum + term, as a plain register keeps it. `overflowed` becomes true when the exact sum left the register.
   int64_t add(int64_t sum, int64_t term, bool& overflowed) const {

@@ -4,8 +4,8 @@
 #include <random>
 
 #include "emu/arith/accumulator.h"
-#include "tests/oracle/exact.h"
-#include "tests/oracle/exact_float.h"
+#include "tests/oracle/exact_steps.h"
+#include "tests/oracle/tally.h"
 
 namespace assay::oracle {
 namespace {
@@ -40,7 +40,8 @@ Int in_register(const Terms& terms, const Accumulator& a) {
 }
 
 Int rounded32(const Int& value) {
-  return boost::multiprecision::numerator(value_of(round_to(Rational(value), kFp32Rule), emu::kFp32));
+  if (value == 0) return 0;
+  return boost::multiprecision::numerator(value_of(word_of(Real::of(Rational(value)), kNearest32), emu::kFp32).value);
 }
 
 Int in_fp32(const Terms& terms, emu::Fp32Sum rule) {
@@ -108,7 +109,7 @@ TEST(OracleAccumulator, SumsOfEveryKindAtEveryLength) {
   std::mt19937_64 random(1);
   for (const char* text : kAll) {
     const Accumulator a = named(text);
-    for (int i = 0; i < 300; ++i) {
+    for (int i = 0; i < 300; i += kStride) {
       Terms terms(random() % 20);
       const int bits = 1 + static_cast<int>(random() % 30);
       for (int64_t& term : terms) term = static_cast<int64_t>(random() >> (64 - bits)) * (random() % 2 == 0 ? 1 : -1);
@@ -144,7 +145,7 @@ TEST(OracleAccumulator, WhatFitsIsKeptWhateverTheKind) {
   std::mt19937_64 random(2);
   for (const char* text : kAll) {
     const Accumulator a = named(text);
-    for (int i = 0; i < 200; ++i) {
+    for (int i = 0; i < 200; i += kStride) {
       Terms terms(1 + random() % 12);
       Int exact = 0;
       Wide worst = 0;
@@ -153,7 +154,8 @@ TEST(OracleAccumulator, WhatFitsIsKeptWhateverTheKind) {
         term = static_cast<int64_t>(random() >> (64 - bits)) * (random() % 2 == 0 ? 1 : -1);
         exact += term, worst += term < 0 ? -term : term;
       }
-      if (emu::fits(a, worst)) ASSERT_EQ(Int(ours(terms, a)), exact) << text;
+      if (!emu::fits(a, worst)) continue;
+      ASSERT_EQ(Int(ours(terms, a)), exact) << text;
     }
   }
 }

@@ -112,37 +112,4 @@ inline Int wrapped(const Int& value, IntType type) {
   return value - modulus * below(Rational(value - lowest(type), modulus));
 }
 
-// The value after each step.
-struct Stepped {
-  std::vector<Int> values;
-  bool intermediate = false;
-  bool output = false;
-};
-
-inline Stepped stepped(const Int& accumulator, const Steps& steps, const StepOperands& o) {
-  Stepped result;
-  Int v = accumulator;
-  const auto kept = [&](const Int& now, bool into_output) {
-    if (now != v) (into_output ? result.output : result.intermediate) = true;
-    v = now;
-  };
-  for (const Step& step : steps) {
-    if (std::holds_alternative<AddBias>(step)) v += to_int(o.bias);
-    if (const auto* s = std::get_if<emu::AddNumber>(&step)) v += s->amount;
-    if (const auto* s = std::get_if<Multiply>(&step)) v *= s->factor.value_or(o.scale.multiplier);
-    if (std::holds_alternative<AddZeroPoint>(step)) v += o.zero_point;
-    if (const auto* s = std::get_if<ShiftLeft>(&step)) v *= power_of_two(s->amount ? s->amount->bits : o.scale.left.bits);
-    if (const auto* s = std::get_if<ShiftRight>(&step)) v = rounded(Rational(v, power_of_two(s->amount ? s->amount->bits : o.scale.right.bits)), s->round);
-    if (const auto* s = std::get_if<Saturate>(&step)) kept(saturated(v, s->bits ? IntType{*s->bits, true} : o.output), !s->bits);
-    if (const auto* s = std::get_if<Wrap>(&step)) kept(wrapped(v, s->bits ? IntType{*s->bits, true} : o.output), !s->bits);
-    if (const auto* s = std::get_if<Clamp>(&step)) {
-      const int64_t low = s->bounds ? s->bounds->low : o.clamp_low, high = s->bounds ? s->bounds->high : o.clamp_high;
-      if (v > high) v = high;
-      if (v < low) v = low;
-    }
-    result.values.push_back(v);
-  }
-  return result;
-}
-
 }  // namespace assay::oracle

@@ -3,7 +3,7 @@
 
 #include <random>
 
-#include "tests/oracle/exact.h"
+#include "tests/oracle/exact_steps.h"
 #include "tests/oracle/tally.h"
 
 namespace assay::oracle {

@@ -1,5 +1,6 @@
 #include "tests/emu/ops/pick.h"
 #include "tests/emu/ops/sums_oracle.h"
+#include "tests/oracle/exact_steps.h"
 
 namespace assay::emu::one_op {
 namespace {
@@ -118,7 +119,7 @@ void expect_oracle(int sign) {
     oracle::every_index(y, [&](const std::vector<int64_t>& index, size_t flat) {
       const oracle::Int first = oracle::stepped(oracle::Int(a_values[at(a, index)] + 7), steps, by_a).values.back();
       const oracle::Int second = oracle::stepped(oracle::Int(b_values[at(b, index)] - zb), steps, by_b).values.back();
-      const oracle::RegisterSum sum = oracle::sum_in_order({{oracle::Place{0, 0, 0}, first}, {oracle::Place{1, 0, 0}, oracle::Int(sign * second)}}, op.acc);
+      const oracle::RegisterSum sum = oracle::sum_in_order({{oracle::TermPlace{0, 0, 0}, first}, {oracle::TermPlace{1, 0, 0}, oracle::Int(sign * second)}}, op.acc);
       RC_ASSERT(oracle::Int(outcome.values[flat]) == sum.value);
       overflows += sum.overflowed ? 1 : 0;
     });

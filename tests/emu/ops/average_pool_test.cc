@@ -116,7 +116,7 @@ TEST(AveragePoolLaws, IsTheExactMeanRoundedOnce) {
           if (first < 0 || first % op.stride[a] != 0) return;
           out.push_back(first / op.stride[a]);
         }
-        terms[out].push_back({oracle::Place{k[0], k[1], 0}, oracle::Int(values[flat] - op.zx)});
+        terms[out].push_back({oracle::TermPlace{k[0], k[1], 0}, oracle::Int(values[flat] - op.zx)});
       });
     });
     uint64_t overflows = 0;

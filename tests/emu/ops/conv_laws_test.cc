@@ -238,5 +238,44 @@ TEST(SumsOfProducts, TheShortcutEqualsTheRegister) {
   spread.expect_telling(true);
 }
 
+// Every kernel position is a term with its place, the padding's too: pairs and spills see zeros there.
+TEST(WindowProducts, GroupedAccumulatorsSumEveryKernelPositionInOrder) {
+  const char* const accumulators[] = {"s32.wrap+pairs:s8.saturate", "s10.saturate+spill:4:s32.wrap", "s9.wrap+pairs:s8.wrap+spill:2:s16.saturate", "fp32.blocks:3"};
+  bool some_overflow = false;
+  ASSERT_TRUE(rc::check([&] {
+    const int64_t rows = pick(3, 6), columns = pick(3, 6), channels = pick(1, 3), kernel_rows = pick(1, 3), kernel_columns = pick(1, 3);
+    WindowProducts p;
+    p.in_channels = channels, p.out_channels = 1, p.in_rows = rows, p.in_columns = columns, p.kernel_rows = kernel_rows, p.kernel_columns = kernel_columns;
+    const int64_t pad = pick(0, 2);
+    p.rows = convolution_taps({rows, rows + 2 * pad - kernel_rows + 1, kernel_rows, 1, pad, pad, 1});
+    p.columns = convolution_taps({columns, columns + 2 * pad - kernel_columns + 1, kernel_columns, 1, pad, pad, 1});
+    std::mt19937_64 random(static_cast<uint64_t>(pick(0, 1 << 30)));
+    p.x = random_values(random, static_cast<size_t>(channels * rows * columns), -20, 20);
+    p.w = random_values(random, static_cast<size_t>(channels * kernel_rows * kernel_columns), -20, 20);
+    const Accumulator accumulator = *parse_accumulator(accumulators[pick(0, 3)]);
+    const SumOrder order = pick_of<SumOrder>({SumOrder::ky_kx_ic, SumOrder::ic_ky_kx});
+    const Sums sums = sums_of(p, accumulator, order);
+    size_t at = 0;
+    for (int64_t y = 0; y < static_cast<int64_t>(p.rows.size()); ++y) {
+      for (int64_t x = 0; x < static_cast<int64_t>(p.columns.size()); ++x, ++at) {
+        Sum sum(accumulator);
+        const auto add = [&](int64_t ky, int64_t kx, int64_t i) {
+          const int64_t row = y - pad + ky, column = x - pad + kx;
+          const bool inside = row >= 0 && row < rows && column >= 0 && column < columns;
+          sum.add(inside ? p.x[static_cast<size_t>((i * rows + row) * columns + column)] * p.w[static_cast<size_t>((i * kernel_rows + ky) * kernel_columns + kx)] : 0);
+        };
+        for (int64_t a = 0; a < (order == SumOrder::ky_kx_ic ? kernel_rows : channels); ++a) {
+          for (int64_t b = 0; b < (order == SumOrder::ky_kx_ic ? kernel_columns : kernel_rows); ++b) {
+            for (int64_t d = 0; d < (order == SumOrder::ky_kx_ic ? channels : kernel_columns); ++d) order == SumOrder::ky_kx_ic ? add(a, b, d) : add(b, d, a);
+          }
+        }
+        RC_ASSERT(sums.values[at] == sum.value());
+        some_overflow = some_overflow || sum.overflowed();
+      }
+    }
+  }));
+  EXPECT_TRUE(some_overflow);
+}
+
 }  // namespace
 }  // namespace assay::emu::one_op

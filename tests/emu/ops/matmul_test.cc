@@ -112,7 +112,7 @@ TEST(MatMulLaws, EqualsTheOracleInAnyRegister) {
       oracle::Terms terms;
       for (int64_t i = k; i-- > 0;) {
         const int64_t row = index[index.size() - 2];
-        terms.push_back({oracle::Place{i, 0, 0}, oracle::Int(a_values[at(a, index, row, i)] - op.za) * (b_values[at(b, index, i, index.back())] - op.zb)});
+        terms.push_back({oracle::TermPlace{i, 0, 0}, oracle::Int(a_values[at(a, index, row, i)] - op.za) * (b_values[at(b, index, i, index.back())] - op.zb)});
       }
       const oracle::RegisterSum sum = oracle::sum_in_order(terms, op.acc);
       RC_ASSERT(oracle::Int(outcome.values[flat]) == sum.value);

@@ -14,8 +14,8 @@
 namespace assay::oracle {
 
 // A place in the order of summing, compared from the left.
-using Place = std::array<int64_t, 3>;
-using Terms = std::vector<std::pair<Place, Int>>;
+using TermPlace = std::array<int64_t, 3>;
+using Terms = std::vector<std::pair<TermPlace, Int>>;
 // The terms of each output, by its indices.
 using TermsByOutput = std::map<std::vector<int64_t>, Terms>;
 
@@ -35,8 +35,8 @@ inline RegisterSum sum_in_order(Terms terms, const emu::Accumulator& accumulator
   return sum;
 }
 
-inline Place place(emu::SumOrder order, int64_t ky, int64_t kx, int64_t i) {
-  return order == emu::SumOrder::ky_kx_ic ? Place{ky, kx, i} : Place{i, ky, kx};
+inline TermPlace place(emu::SumOrder order, int64_t ky, int64_t kx, int64_t i) {
+  return order == emu::SumOrder::ky_kx_ic ? TermPlace{ky, kx, i} : TermPlace{i, ky, kx};
 }
 
 // Every element of the image meets every weight of its group, and says which output they belong to.

@@ -42,6 +42,21 @@ Shape any_shape() {
   return shape;
 }
 
+Overflow any_overflow() {
+  return any<bool>() ? Overflow::wrap : Overflow::saturate;
+}
+
+Accumulator any_accumulator() {
+  if (between<int>(0, 3) == 0) {
+    const auto order = static_cast<Fp32Order>(between<int>(0, 3));
+    return {kS64, Overflow::saturate, std::nullopt, std::nullopt, Fp32Sum{order, order == Fp32Order::blocks ? between<uint32_t>(1, 1000) : 0}};
+  }
+  Accumulator accumulator{any_type(), any_overflow()};
+  if (any<bool>()) accumulator.pairs = Stored{any_type(), any_overflow()};
+  if (any<bool>()) accumulator.spill = Spill{2 * between<uint32_t>(1, 1000), {any_type(), any_overflow()}};
+  return accumulator;
+}
+
 // Fills every field of an operation, whatever its kind.
 struct Filler {
   void operator()(std::string_view, Ref& ref) { ref = {any<bool>(), any<uint32_t>()}; }
@@ -52,7 +67,7 @@ struct Filler {
   void operator()(std::string_view, std::string& value) { value = any_name(); }
   void operator()(std::string_view, Round& round) { round = any_round(); }
   void operator()(std::string_view, SumOrder& order) { order = any<bool>() ? SumOrder::ky_kx_ic : SumOrder::ic_ky_kx; }
-  void operator()(std::string_view, Accumulator& accumulator) { accumulator = {any_type(), any<bool>() ? Overflow::wrap : Overflow::saturate}; }
+  void operator()(std::string_view, Accumulator& accumulator) { accumulator = any_accumulator(); }
   void operator()(std::string_view, TableForm& form) { form = {between<uint8_t>(0, 63), any_round()}; }
   void operator()(std::string_view name, Requant& requant) {
     (*this)(name, requant.scale);
@@ -74,8 +89,21 @@ struct Filler {
 Step any_step() {
   const auto bits = [](int low, int high) { return any<bool>() ? std::optional(between<uint8_t>(static_cast<uint8_t>(low), static_cast<uint8_t>(high))) : std::nullopt; };
   const std::optional<uint8_t> amount = bits(0, kMaxShiftBits);
-  switch (between<int>(0, 7)) {
+  const auto operand = [] { return any<bool>() ? Fp32Operand{Fp32{between<uint32_t>(0, 0x7f7fffff)}} : Fp32Operand{static_cast<Fp32Name>(between<int>(0, 3))}; };
+  switch (between<int>(0, 19)) {
     case 0: return AddBias{};
+    case 8: return AddNumber{between<int64_t>(-1000, 1000)};
+    case 9: return Multiply{between<int64_t>(-1000, 1000)};
+    case 10: return Clamp{Clamp::Bounds{between<int64_t>(-1000, 0), between<int64_t>(0, 1000)}};
+    case 11: return ToFp32{};
+    case 12: return MulFp32{operand()};
+    case 13: return AddFp32{operand()};
+    case 14: return DivFp32{operand()};
+    case 15: return FmaFp32{operand(), operand()};
+    case 16: return LeakyFp32{operand()};
+    case 17: return ClampFp32{any<bool>() ? Fp32Bounds::output : Fp32Bounds::clamp};
+    case 18: return RoundFp32{kBf16, any_round()};
+    case 19: return ToInt{any_round()};
     case 1: return ShiftLeft{amount ? std::optional(LeftShift{*amount}) : std::nullopt};
     case 2: return Multiply{};
     case 3: return ShiftRight{amount ? std::optional(RightShift{*amount}) : std::nullopt, any_round()};
@@ -96,7 +124,9 @@ Tensor any_tensor() {
 }
 
 QScale any_scale() {
-  return {any<int64_t>(), LeftShift{between<uint8_t>(0, kMaxShiftBits)}, RightShift{between<uint8_t>(0, kMaxShiftBits)}};
+  QScale scale{any<int64_t>(), LeftShift{between<uint8_t>(0, kMaxShiftBits)}, RightShift{between<uint8_t>(0, kMaxShiftBits)}};
+  if (any<bool>()) scale.fp32 = {Fp32{any<uint32_t>()}, Fp32{any<uint32_t>()}, Fp32{any<uint32_t>()}, Fp32{any<uint32_t>()}};
+  return scale;
 }
 
 }  // namespace
