@@ -104,7 +104,7 @@ Range range_of(const Target& target, Kind kind) {
     case Kind::mode: return {0, static_cast<int64_t>(emu::kAllRounds.size()) - 1};
     case Kind::word: return {0, UINT32_MAX};
     case Kind::positive_word: return {1, kInfinity32 - 1};
-    case Kind::accumulator: return {target.accumulate.accumulator.type.min(), target.accumulate.accumulator.type.max()};
+    case Kind::accumulator: return {target.accumulate.accumulator.result().min(), target.accumulate.accumulator.result().max()};
     case Kind::bias: return {target.storage.bias.type.min(), target.storage.bias.type.max()};
     case Kind::multiplier: return {1 - (Wide{1} << std::max<int>(target.multiplier.bits, 1)), (Wide{1} << std::max<int>(target.multiplier.bits, 1)) - 1};
     case Kind::left: return {0, target.multiplier.max_left.bits};
@@ -133,7 +133,7 @@ std::optional<std::string> illegal_average(const Target& target, std::span<const
   const Wide sum = o[0], count = o[1], zero = o[2];
   if (const auto problem = outside("sum", sum, {count * word.min(), count * word.max()})) return *problem + " for " + std::to_string(o[1]) + " words of " + to_string(word);
   const Wide farthest = std::max(magnitude(word.min() - zero), magnitude(word.max() - zero)) * count;
-  if (!emu::fits(target.accumulate.accumulator, farthest)) return "count is " + std::to_string(o[1]) + "; the sum of so many words can leave the accumulator";
+  if (!emu::fits(target.accumulate.accumulator.alone(), farthest)) return "count is " + std::to_string(o[1]) + "; the sum of so many words can leave the accumulator";
   if (target.average_pool->form != emu::AverageForm::divide) return std::nullopt;
   const Wide limit = Wide{1} << 125;
   if (magnitude(sum - count * zero) * magnitude(o[3]) > limit >> o[4] || count > limit >> o[5]) return std::string("the scale makes a dividend or divisor of more than 126 bits");

@@ -97,7 +97,7 @@ class Walk {
   }
 
   Wide stored(Wide exact) {
-    const emu::Accumulator& accumulator = t_.accumulate.accumulator;
+    const emu::Accumulator accumulator = t_.accumulate.accumulator.alone();
     const Wide kept = store(exact, accumulator.type, accumulator.overflow);
     if (kept != exact) flags_.overflowed = true;
     return kept;
@@ -208,13 +208,13 @@ class Walk {
   }
 
   Wide dot() {
-    int64_t sum = 0;
+    emu::Sum sum(t_.accumulate.accumulator);
     for (size_t i = 2; i < o_.size(); i += 2) {
-      const int64_t product = (o_[i] - o_[0]) * (o_[i + 1] - o_[1]);
-      sum = t_.accumulate.accumulator.add(sum, product, flags_.overflowed);
-      show([&] { return "accumulator after product " + std::to_string(i / 2); }, sum);
+      sum.add((o_[i] - o_[0]) * (o_[i + 1] - o_[1]));
+      if (points_ != nullptr) show([&] { return "accumulator after product " + std::to_string(i / 2); }, sum.value());
     }
-    return sum;
+    flags_.overflowed = sum.overflowed();
+    return sum.value();
   }
 
   const Target& t_;

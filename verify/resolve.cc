@@ -1,0 +1,93 @@
+#include "verify/resolve.h"
+
+#include <algorithm>
+#include <bit>
+#include <cstdio>
+
+#include "quant/exact/ratio.h"
+
+namespace assay::verify {
+namespace {
+
+emu::Fp32 word(float value) {
+  return {std::bit_cast<uint32_t>(value)};
+}
+
+bool names(const emu::Fp32Operand& operand, emu::Fp32Name name) {
+  const auto* found = std::get_if<emu::Fp32Name>(&operand);
+  return found != nullptr && *found == name;
+}
+
+bool uses_output(const emu::Step& step) {
+  if (const auto* s = std::get_if<emu::MulFp32>(&step)) return names(s->factor, emu::Fp32Name::output);
+  if (const auto* s = std::get_if<emu::AddFp32>(&step)) return names(s->term, emu::Fp32Name::output);
+  if (const auto* s = std::get_if<emu::FmaFp32>(&step)) return names(s->factor, emu::Fp32Name::output) || names(s->term, emu::Fp32Name::output);
+  return false;
+}
+
+bool divides_by_output(const emu::Step& step) {
+  const auto* s = std::get_if<emu::DivFp32>(&step);
+  return s != nullptr && names(s->divisor, emu::Fp32Name::output);
+}
+
+template <class Step>
+bool holds(const emu::Steps& steps) {
+  return std::any_of(steps.begin(), steps.end(), [](const emu::Step& step) { return std::holds_alternative<Step>(step); });
+}
+
+}  // namespace
+
+std::string to_string(const Scales& scales) {
+  char ratio[32];
+  std::snprintf(ratio, sizeof ratio, "%.6g", static_cast<double>(scales.in) / static_cast<double>(scales.out));
+  return to_string(word(scales.in)) + " / " + to_string(word(scales.out)) + " (" + ratio + ")";
+}
+
+std::optional<emu::QScale> resolve(const emu::Target& target, const emu::Steps& steps, const Scales& scales, std::string& problem) {
+  if (!holds<emu::ToFp32>(steps)) return quant::decompose({{scales.in}, {scales.out}, 0}, steps, target.multiplier, problem);
+  emu::QScale scale;
+  if (std::any_of(steps.begin(), steps.end(), divides_by_output)) {
+    scale.fp32 = {word(scales.in), {}, word(scales.out), {}};
+  } else if (std::any_of(steps.begin(), steps.end(), uses_output)) {
+    scale.fp32 = {word(scales.in), {}, word(1.0F / scales.out), {}};
+  } else {
+    scale.fp32 = {word(scales.in / scales.out), {}, {}, {}};
+  }
+  return scale;
+}
+
+std::optional<emu::QScale> resolve_average(const emu::Target& target, const Scales& scales, int64_t count, std::string& problem) {
+  const emu::AverageRule& rule = *target.average_pool;
+  if (rule.form == emu::AverageForm::divide) return quant::decompose_divided({{scales.in}, {scales.out}, 0}, target.multiplier, problem);
+  return quant::decompose({{scales.in}, {scales.out, static_cast<double>(count)}, 0}, rule.steps, target.multiplier, problem);
+}
+
+std::optional<AddScales> resolve_add(const emu::Target& target, float scale_a, float scale_b, float out, std::string& problem) {
+  const emu::AddRule& rule = *target.add;
+  if (rule.inputs == emu::InputScales::joint && scale_a != scale_b) {
+    problem = "ops.add.inputs is \"joint\": both operands have one scale";
+    return std::nullopt;
+  }
+  const bool multiplies = holds<emu::Multiply>(rule.operand_steps);
+  const bool aligns_left = std::any_of(rule.operand_steps.begin(), rule.operand_steps.end(),
+                                       [](const emu::Step& step) { return std::holds_alternative<emu::ShiftLeft>(step) && !std::get<emu::ShiftLeft>(step).amount; });
+  const float common = !multiplies && aligns_left ? std::min(scale_a, scale_b) : std::max(scale_a, scale_b);
+  const int exponent = rule.headroom.bits - (multiplies ? 1 : 0);
+  const auto operand = [&](float scale) { return quant::decompose({{scale}, {common}, exponent}, rule.operand_steps, target.multiplier, problem); };
+  const auto a = operand(scale_a), b = operand(scale_b);
+  const auto sum = quant::decompose({{common}, {out}, -exponent}, rule.steps, target.multiplier, problem);
+  if (!a || !b || !sum) return std::nullopt;
+  return AddScales{*a, *b, *sum};
+}
+
+std::optional<int64_t> zero_point(const emu::Target& target, int64_t relative) {
+  const emu::IntType type = target.storage.activation.type;
+  if (target.quantize.activation.symmetry == emu::Symmetry::symmetric) {
+    const bool is_middle = type.is_signed ? relative == 0 : relative == -static_cast<int64_t>((type.max() + 1) / 2);
+    return is_middle ? std::optional<int64_t>(0) : std::nullopt;
+  }
+  const Wide word = relative + (type.is_signed ? Wide{0} : (type.max() + 1) / 2);
+  return type.holds(word) ? std::optional(static_cast<int64_t>(word)) : std::nullopt;
+}
+
+}  // namespace assay::verify
