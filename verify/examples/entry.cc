@@ -208,4 +208,20 @@ Wide shift(Wide value, int shift_left, emu::Round round) {
   return emu::divide(value, Wide{1} << -shift_left, round);
 }
 
+int64_t narrow(Wide value, int bits, const std::string& what) {
+  const Limits limits = limits_of(bits, true);
+  if (value < limits.low || value > limits.high) throw EntryError(what + " " + to_text(Value(value)) + " has more than " + std::to_string(bits) + " bits");
+  return static_cast<int64_t>(value);
+}
+
+emu::QScale scale_31(Wide multiplier, Wide shift) {
+  const int64_t mantissa = narrow(multiplier, 32, "the multiplier");
+  if (shift < -31 || shift > 30) throw EntryError("the multiplier's shift " + to_text(Value(shift)) + " lies outside -31 to 30");
+  return emu::QScale::from_tflite(static_cast<int32_t>(mantissa), static_cast<int>(shift));
+}
+
+emu::QScale scale_31(const Entry& entry, Names multiplier, Names shift) {
+  return scale_31(entry.integer(multiplier), entry.integer(shift, 0));
+}
+
 }  // namespace assay::verify

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "emu/arith/scale.h"
 #include "verify/examples/values.h"
 
 namespace assay::verify {
@@ -76,6 +77,13 @@ Limits limits_of(int bits, bool is_signed);
 
 // value * 2^shift for a positive shift, otherwise rounded value / 2^-shift; |shift| up to 126.
 Wide shift(Wide value, int shift_left, emu::Round round);
+
+// A word of so many signed bits; EntryError where it has more. `what` names it.
+int64_t narrow(Wide value, int bits, const std::string& what);
+
+// A multiplier of 31 fraction bits and one shift, positive to the left (0 where it is missing).
+emu::QScale scale_31(Wide multiplier, Wide shift);
+emu::QScale scale_31(const Entry& entry, Names multiplier, Names shift);
 
 // For each of `values`.
 template <class T, class F>

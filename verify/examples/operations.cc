@@ -5,7 +5,10 @@ namespace assay::verify {
 const Operations& all_operations() {
   static const Operations table = [] {
     Operations all;
-    add_roundings_and_clamps(all);
+    for (const auto add : {add_roundings_and_clamps, add_accumulators, add_stages, add_float_requant, add_float_formats, add_fixed_functions, add_elementwise, add_activations,
+                           add_pooling, add_scales, add_tables}) {
+      add(all);
+    }
     return all;
   }();
   return table;

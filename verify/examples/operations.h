@@ -13,6 +13,16 @@ using Operation = Value (*)(const Entry& entry);
 using Operations = std::map<std::string, Operation, std::less<>>;
 
 void add_roundings_and_clamps(Operations& table);
+void add_accumulators(Operations& table);
+void add_stages(Operations& table);
+void add_float_requant(Operations& table);
+void add_float_formats(Operations& table);
+void add_fixed_functions(Operations& table);
+void add_elementwise(Operations& table);
+void add_activations(Operations& table);
+void add_pooling(Operations& table);
+void add_scales(Operations& table);
+void add_tables(Operations& table);
 
 // nullptr for an operation that nobody knows.
 Operation find_operation(const Operations& table, std::string_view op);

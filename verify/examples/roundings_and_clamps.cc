@@ -1,4 +1,7 @@
 // One number becomes another by rounding, clamping or both: integers that are shifted, real numbers that are quantized.
+#include <algorithm>
+
+#include "emu/arith/int_type.h"
 #include "emu/arith/rounding.h"
 #include "emu/base/error.h"
 #include "verify/examples/operations.h"
@@ -29,11 +32,22 @@ Value rounding_modes(const Entry& entry) {
     if (const auto mode = find_round(key)) return *mode;
     throw NotSupported("the rounding '" + key + "' of operation '" + entry.op + "' is none that Assay has");
   };
+  // With a multiplier of 31 bits: value * m / 2^shift, in one rounding; the mode of the reference library rounds at 2^31 first.
+  const bool multiplies = entry.has({"m", "multiplier", "scale"});
+  const Wide multiplier = entry.integer({"m", "multiplier", "scale"}, 1);
+  if (multiplier < INT32_MIN || multiplier > UINT32_MAX) throw EntryError("the multiplier has more than 32 bits");
   return by_key(entry, entry.text({"mode", "rounding"}), [&](const std::string& key) -> Value {
     Value::List list;
+    const bool twice = multiplies && contains(lower_case(key), "tfl");
     for (size_t i = 0; i < values.size(); ++i) {
       if (shifts[i] < 0 || shifts[i] > kMaxShift) throw EntryError("a shift lies outside 0 to 126");
-      list.push_back(shift(values[i], -static_cast<int>(shifts[i]), mode_of(key)));
+      const auto right = static_cast<int>(shifts[i]);
+      const Wide product = values[i] * multiplier;
+      if (twice && right > 31) {
+        list.push_back(shift(emu::saturate(shift(product, -31, Round::half_up), emu::kS32), 31 - right, Round::half_away));
+      } else {
+        list.push_back(shift(product, -right, twice ? Round::half_up : mode_of(key)));
+      }
     }
     return list;
   });
@@ -85,7 +99,8 @@ Value round_after_zero_point(const Entry& entry) {
 
 // An accumulator whose scales are powers of two: one shift, to the left where it is negative.
 Value pow2_requant(const Entry& entry) {
-  const int right = entry.small({"shift", "k", "n", "right_shift"}, -62, kMaxShift);
+  const bool names_left = !entry.has({"shift", "k", "n", "right_shift"}) && entry.has({"left_shift", "shift_left"});
+  const int right = names_left ? -entry.small({"left_shift", "shift_left"}, 0, 62) : entry.small({"shift", "k", "n", "right_shift"}, -62, kMaxShift);
   const Round mode = entry.round(Round::half_up);
   const Limits limits = entry.clamp(kS8Limits);
   const Wide zero_point = entry.integer({"zp", "zero_point"}, 0);
@@ -186,11 +201,16 @@ Value padding_value(const Entry& entry) {
   const Limits limits = entry.clamp(kUnlimited);
   const Round mode = entry.round(Round::half_even);
   const auto zero_points = entry.integers({"zp", "z", "zero_point", "z_x", "zero_points", "zx", "za"});
-  const Rational real = entry.rational({"real", "pad", "x", "value", "pad_real", "real_pad", "real_value"}, 0);
-  const Value words = map_list(zero_points, [&](Wide zero_point) -> Value {
-    return rounded_and_clamped(Rational(Rational(quant::round_to_integer(real / scale, mode)) + Rational(BigInt(zero_point))), mode, limits);
-  });
-  return by_key(entry, "", [&](const std::string&) { return words; });
+  const Names names = {"real", "pad", "x", "value", "pad_real", "real_pad", "real_value"};
+  const std::vector<Rational> reals = entry.has(names) ? entry.rationals(names) : std::vector<Rational>{0};
+  if (reals.size() != 1 && zero_points.size() != 1 && reals.size() != zero_points.size()) throw EntryError("as many real numbers as zero points, or one of either, are needed");
+  Value::List words;
+  for (size_t i = 0; i < std::max(reals.size(), zero_points.size()); ++i) {
+    const Rational& real = reals[reals.size() == 1 ? 0 : i];
+    const Rational zero_point{BigInt(zero_points[zero_points.size() == 1 ? 0 : i])};
+    words.push_back(rounded_and_clamped(Rational(Rational(quant::round_to_integer(real / scale, mode)) + zero_point), mode, limits));
+  }
+  return by_key(entry, "", [&](const std::string&) -> Value { return words; });
 }
 
 }  // namespace

@@ -107,6 +107,24 @@ ExampleResult run_example(const Json& json, size_t index) {
   return result;
 }
 
+// {"target", "program": steps, "acc": accumulators, "out": results}
+ExampleResult run_requant_program(const Json& json, size_t index) {
+  ExampleResult result;
+  result.id = "requant_programs[" + std::to_string(index) + "]";
+  result.op = "requant_program";
+  guarded(result, [&] {
+    if (!json.is_object()) throw EntryError("the entry is no object");
+    for (const char* key : {"target", "id"}) {
+      if (const std::string name = text_in(json, key); !name.empty()) result.id += " " + name;
+    }
+    const Entry entry{result.id, result.op, "", json, object_in(json, "inputs"), {}};
+    const Json* expected = entry.find({"out", "expected", "output"});
+    if (expected == nullptr) throw EntryError("'out' is missing: the results to compare with");
+    judge(result, run_program(entry.need({"program", "steps"}), entry.integers({"acc", "x"})), *expected);
+  });
+  return result;
+}
+
 }  // namespace
 
 int64_t ExampleReport::count(ExampleStatus status) const {
@@ -120,7 +138,7 @@ ExampleReport run_examples(const std::string& path) {
   const Json* programs = list_in(file, "requant_programs", path);
   ExampleReport report;
   for (size_t i = 0; examples != nullptr && i < examples->size(); ++i) report.results.push_back(run_example((*examples)[i], i));
-  if (programs != nullptr) report.results.reserve(report.results.size() + programs->size());
+  for (size_t i = 0; programs != nullptr && i < programs->size(); ++i) report.results.push_back(run_requant_program((*programs)[i], i));
   if (report.results.empty()) throw InputError(path + ": holds no example: neither 'examples' nor 'requant_programs' has an entry");
   return report;
 }

@@ -122,6 +122,16 @@ std::optional<Rational> number_of(const Json& json) {
   return std::nullopt;
 }
 
+// Short words count only where no letter stands beside them: "kernel" names no rounding.
+bool holds_word(std::string_view text, std::string_view word) {
+  const auto is_letter = [](char c) { return c >= 'a' && c <= 'z'; };
+  for (size_t at = text.find(word); at != std::string_view::npos; at = text.find(word, at + 1)) {
+    const size_t end = at + word.size();
+    if (word.size() > 4 || ((at == 0 || !is_letter(text[at - 1])) && (end == text.size() || !is_letter(text[end])))) return true;
+  }
+  return false;
+}
+
 bool is_explanation(const std::string& key) {
   static constexpr std::array<std::string_view, 8> kWords = {"note", "notes", "comment", "comments", "explanation", "meaning", "why", "source"};
   return std::find(kWords.begin(), kWords.end(), lower_case(key)) != kWords.end();
@@ -155,6 +165,8 @@ bool float_matches_text(emu::Fp32 got, const std::string& text) {
 }
 
 std::optional<Difference> compare_number(const Rational& got, const Json& expected) {
+  // Expected as a binary32 number: the nearest one.
+  if (const auto bits = bits_of(expected)) return nearest_float(got) == *bits ? std::nullopt : differs(Value(nearest_float(got)), expected);
   const auto number = number_of(expected);
   if (number && *number == got) return std::nullopt;
   if (number && expected.is_string() && to_printed_digits(got, expected.get<std::string>(), *number)) return std::nullopt;
@@ -325,7 +337,7 @@ bool contains(std::string_view text, std::string_view part) {
 std::optional<emu::Round> find_round(std::string_view text) {
   using emu::Round;
   // Longer words first: "half_toward_zero" holds "toward_zero".
-  static constexpr std::array<std::pair<std::string_view, Round>, 41> kWords = {{
+  static constexpr std::array<std::pair<std::string_view, Round>, 43> kWords = {{
       {"half_far_from_zero", Round::half_away},
       {"half_away_from_zero", Round::half_away},
       {"half_off_zero", Round::half_away},
@@ -365,15 +377,17 @@ std::optional<emu::Round> find_round(std::string_view text) {
       {"rna", Round::half_away},
       {"rtz", Round::toward_zero},
       {"rtne", Round::half_even},
+      {"rz", Round::toward_zero},
+      {"tfl", Round::half_away},
       {"rdn", Round::floor},
       {"rup", Round::ceil},
   }};
   const std::string lower = lower_case(text);
   for (const auto& [word, mode] : kWords) {
-    if (contains(lower, word)) return mode;
+    if (holds_word(lower, word)) return mode;
   }
-  if (lower == "rz") return Round::toward_zero;
-  if (lower == "tfl") return Round::half_away;
+  // "+64 >> 7": half of what is shifted away was added.
+  if (const size_t plus = lower.find('+'); plus != std::string::npos && lower.find(">>", plus) != std::string::npos) return Round::half_up;
   return std::nullopt;
 }
 
