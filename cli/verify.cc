@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/commands.h"
+#include "cli/verify_device.h"
 #include "emu/base/error.h"
 #include "verify/examples/run_examples.h"
 
@@ -57,15 +58,25 @@ int verify_examples(const std::string& path, bool json) {
 
 void add_verify(CLI::App& app, int& exit_code) {
   const auto options = std::make_shared<VerifyOptions>();
-  auto* command = app.add_subcommand("verify", "Hold other people's arithmetic against ours: published arithmetic examples");
-  command->add_option("--examples", options->examples, "A JSON file of arithmetic examples: compute each, compare with what it expects")->required()->type_name("FILE");
+  auto* command = app.add_subcommand("verify", "Hold other people's arithmetic against ours: a device under test, published arithmetic examples");
+  const auto device = add_device_options(*command);
+  command->add_option("--examples", options->examples, "A JSON file of arithmetic examples: compute each, compare with what it expects")->type_name("FILE");
   command->add_flag("--json", options->json, "As JSON");
   command->footer(
-      "Exit codes: 0 all passed, 1 a mismatch, 2 bad input, 3 only what Assay does not support is left.\n"
-      "Examples:\n"
+      std::string("Exit codes: 0 all equal, 1 a mismatch (or a device that crashed), 2 bad input, 3 nothing failed, but nothing that was asked could be tested, 4 a bug in assay.\n"
+                  "Examples:\n") +
+      kDeviceExamples +
       "  assay verify --examples arithmetic_examples.json\n"
       "  assay verify --examples arithmetic_examples.json --json");
-  command->callback([options, &exit_code] { exit_code = verify_examples(options->examples, options->json); });
+  command->callback([options, device, &exit_code] {
+    if (wants_device(*device)) {
+      exit_code = verify_device(*device, options->json);
+    } else if (!options->examples.empty()) {
+      exit_code = verify_examples(options->examples, options->json);
+    } else {
+      throw InputError("give what to hold against ours: --dut FILE or --pipe COMMAND with --target, or --examples FILE");
+    }
+  });
 }
 
 }  // namespace assay::cli

@@ -1,0 +1,106 @@
+#include "cli/verify_device.h"
+
+#include <fmt/format.h>
+
+#include "cli/pipeline.h"
+#include "cli/progress.h"
+#include "emu/base/error.h"
+#include "emu/target/load_target.h"
+#include "verify/check/report_text.h"
+#include "verify/device/library.h"
+#include "verify/device/pipe.h"
+
+namespace assay::cli {
+
+struct DeviceOptions {
+  std::string library;
+  std::string pipe;
+  std::string pipe_format = "text";
+  std::string target;
+  std::string targets_dir;
+  std::vector<std::string> ops;
+  int timeout_seconds = 10;
+  int level = 1;
+  uint64_t seed = 1;
+  size_t random_cases = 4096;
+  bool quiet = false;
+};
+
+const char* const kDeviceExamples =
+    "  assay verify --target nxp_int8 --dut ./my_dut.so\n"
+    "  assay verify --target dsp_int8 --dut ./my_dut.so --op requantize,add --seed 7 --json\n"
+    "  assay verify --target my_chip.toml --pipe \"python3 my_dut.py\" --timeout 30\n";
+
+namespace {
+
+std::vector<vectors::ArithOp> ops_of(const std::vector<std::string>& names) {
+  std::vector<vectors::ArithOp> ops;
+  for (const auto& name : names) {
+    const auto op = vectors::parse_arith_op(name);
+    if (!op) {
+      std::string known;
+      for (const auto each : vectors::kAllArithOps) known += (known.empty() ? "" : ", ") + std::string(vectors::to_string(each));
+      throw InputError("--op: '" + name + "' is no operation; there are " + known);
+    }
+    ops.push_back(*op);
+  }
+  return ops;
+}
+
+verify::Device open(const DeviceOptions& options) {
+  if (!options.library.empty()) return verify::open_library(options.library, options.timeout_seconds);
+  const auto format = options.pipe_format == "binary" ? verify::PipeFormat::binary : verify::PipeFormat::text;
+  return verify::open_pipe(options.pipe, format, options.timeout_seconds);
+}
+
+int exit_code(const verify::DeviceReport& report) {
+  if (report.count(verify::OpVerdict::differs) + report.count(verify::OpVerdict::crashed) > 0) return 1;
+  return report.count(verify::OpVerdict::equal) > 0 ? 0 : 3;
+}
+
+}  // namespace
+
+std::shared_ptr<DeviceOptions> add_device_options(CLI::App& command) {
+  const auto options = std::make_shared<DeviceOptions>();
+  const auto group = command.add_option_group("A device under test");
+  auto* library = group->add_option("--dut", options->library, "A shared library with the functions of verify/device/assay_dut.h")->type_name("FILE");
+  auto* pipe = group->add_option("--pipe", options->pipe, "A program that reads cases and writes results, with its arguments")->type_name("COMMAND")->excludes(library);
+  group->add_option("--pipe-format", options->pipe_format, "text: a line per case; binary: int64 words")
+      ->check(CLI::IsMember({"text", "binary"}))
+      ->needs(pipe)
+      ->capture_default_str();
+  group->add_option("--target", options->target, "The target: a name, or a file ending in .toml")->type_name("NAME|FILE");
+  group->add_option("--targets", options->targets_dir, "Folder of target files")->type_name("DIR");
+  group->add_option("--op", options->ops, "Only these operations: rounding, quantize, requantize, add, mul, average_pool, table, dot")->delimiter(',');
+  group->add_option("--timeout", options->timeout_seconds, "Seconds that the device may be silent")->check(CLI::Range(1, 3600))->capture_default_str();
+  group->add_option("--level", options->level, "1: seconds; 2: minutes")->check(CLI::Range(1, 2))->capture_default_str();
+  group->add_option("--seed", options->seed, "Of the random cases")->capture_default_str();
+  group->add_option("--random", options->random_cases, "Random cases per operation")->check(CLI::Range(1, 100000000))->capture_default_str();
+  group->add_flag("--quiet", options->quiet, "No progress");
+  return options;
+}
+
+bool wants_device(const DeviceOptions& options) {
+  return !options.library.empty() || !options.pipe.empty();
+}
+
+int verify_device(const DeviceOptions& options, bool json) {
+  if (options.target.empty()) throw InputError("--target is missing: which target's arithmetic the device should have (assay targets lists them)");
+  const emu::Target target = emu::load_target(emu::find_target(options.target, targets_dir_or_default(options.targets_dir)));
+  verify::CheckSettings settings;
+  settings.ops = ops_of(options.ops);
+  settings.level = options.level;
+  settings.seed = options.seed;
+  settings.random_cases = options.random_cases;
+  const verify::Device device = open(options);
+  verify::DeviceReport report;
+  {
+    Progress progress("verify", options.quiet || json);
+    settings.progress = [&](size_t done, size_t total) { progress.update(done, total); };
+    report = verify::check_device(target, device, settings);
+  }
+  fmt::print("{}", json ? verify::report_json(target, report) : verify::report_text(target, report));
+  return exit_code(report);
+}
+
+}  // namespace assay::cli
