@@ -36,44 +36,36 @@ Value register_add(const Entry& entry) {
   return list;
 }
 
+int64_t summed(const Factors& factors, const emu::Accumulator& accumulator) {
+  emu::Sum sum(accumulator);
+  for (size_t i = 0; i < factors.a.size(); ++i) sum.add(narrow(factors.a[i] * factors.b[i], 62, "a product"));
+  return sum.value();
+}
+
+emu::IntType signed_type(int bits) {
+  return {static_cast<uint8_t>(bits), true};
+}
+
 // Products in pairs, each pair's sum saturated to some bits, then summed in a wide register.
 Value pairs(const Entry& entry) {
   const Factors factors = factors_of(entry);
-  const int pair_bits = entry.small({"pair_sum_saturates_to", "pair_bits", "group_sat_bits"}, 1, 64, 16);
-  const int bits = entry.small({"then_accumulate", "acc_bits"}, 1, 64, 32);
-  Wide sum = 0;
-  for (size_t i = 0; i < factors.a.size(); i += 2) {
-    const Wide second = i + 1 < factors.a.size() ? factors.a[i + 1] * factors.b[i + 1] : Wide{0};
-    sum = held(sum + held(factors.a[i] * factors.b[i] + second, pair_bits, Overflow::saturate), bits, Overflow::wrap);
-  }
+  emu::Accumulator accumulator{signed_type(entry.small({"then_accumulate", "acc_bits"}, 1, 64, 32)), Overflow::wrap};
+  accumulator.pairs = emu::Stored{signed_type(entry.small({"pair_sum_saturates_to", "pair_bits", "group_sat_bits"}, 1, 64, 16)), Overflow::saturate};
   return by_key(entry, "sum", [&](const std::string& key) -> Value {
-    if (!contains(key, "exact")) return sum;
-    Wide exact = 0;
-    for (size_t i = 0; i < factors.a.size(); ++i) exact += factors.a[i] * factors.b[i];
-    return exact;
+    if (!contains(key, "exact")) return summed(factors, accumulator);
+    return summed(factors, {emu::kS64, Overflow::wrap});
   });
 }
 
 // The running sum of the pairs saturates to 16 bits too, and is spilled into 32 bits after so many pairs.
 Value spilled(const Entry& entry) {
   const Factors factors = factors_of(entry);
-  const bool pair_saturates = entry.flag({"pair_sat16"}, true);
-  const bool running_saturates = entry.flag({"running_sat16"}, true);
-  const int period = entry.small({"spill", "spill_period", "brow", "spill_every"}, 1, 1 << 20, 1 << 20);
-  const int pair_bits = pair_saturates ? 16 : 32;
-  Wide spilled_sum = 0;
-  Wide running = 0;
-  int steps = 0;
-  for (size_t i = 0; i < factors.a.size(); i += 2) {
-    const Wide second = i + 1 < factors.a.size() ? factors.a[i + 1] * factors.b[i + 1] : Wide{0};
-    running = held(running + held(factors.a[i] * factors.b[i] + second, pair_bits, Overflow::saturate), running_saturates ? 16 : 32,
-                   running_saturates ? Overflow::saturate : Overflow::wrap);
-    if (++steps % period == 0) {
-      spilled_sum = held(spilled_sum + running, 32, Overflow::wrap);
-      running = 0;
-    }
-  }
-  return held(spilled_sum + running, 32, Overflow::wrap);
+  emu::Accumulator accumulator{emu::kS16, Overflow::saturate};
+  if (!entry.flag({"running_sat16"}, true)) accumulator = {emu::kS32, Overflow::wrap};
+  if (entry.flag({"pair_sat16"}, true)) accumulator.pairs = emu::Stored{emu::kS16, Overflow::saturate};
+  const Names period = {"spill", "spill_period", "brow", "spill_every"};
+  if (entry.has(period)) accumulator.spill = emu::Spill{static_cast<uint32_t>(2 * entry.small(period, 1, 1 << 20)), {emu::kS32, Overflow::wrap}};
+  return summed(factors, accumulator);
 }
 
 // sum (x - zx)(w - zw) = sum xw - zx sum w - zw sum x + n zx zw, in 32 bits.

@@ -203,6 +203,7 @@ Value padding_value(const Entry& entry) {
   const auto zero_points = entry.integers({"zp", "z", "zero_point", "z_x", "zero_points", "zx", "za"});
   const Names names = {"real", "pad", "x", "value", "pad_real", "real_pad", "real_value"};
   const std::vector<Rational> reals = entry.has(names) ? entry.rationals(names) : std::vector<Rational>{0};
+  if (reals.empty() || zero_points.empty()) throw EntryError("an empty list of zero points or of real numbers");
   if (reals.size() != 1 && zero_points.size() != 1 && reals.size() != zero_points.size()) throw EntryError("as many real numbers as zero points, or one of either, are needed");
   Value::List words;
   for (size_t i = 0; i < std::max(reals.size(), zero_points.size()); ++i) {
