@@ -1,0 +1,92 @@
+#include "verify/discriminate.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "emu/target/change.h"
+#include "emu/target/load_target.h"
+
+namespace assay::verify {
+namespace {
+
+using emu::Target;
+using vectors::ArithOp;
+
+Target example(const std::string& name) {
+  return emu::load_target(std::string(ASSAY_SOURCE_DIR) + "/docs/examples/targets/" + name + ".toml");
+}
+
+// Every pair that is told does differ, and both cases are legal.
+void expect_honest(const Target& a, const Target& b, const Comparison& comparison) {
+  for (const vectors::Pair& pair : comparison.pairs) {
+    EXPECT_FALSE(illegal(a, pair.op, pair.a)) << *illegal(a, pair.op, pair.a);
+    EXPECT_FALSE(illegal(b, pair.op, pair.b)) << *illegal(b, pair.op, pair.b);
+    EXPECT_EQ(evaluate(a, pair.op, pair.a).result, pair.of_a.result);
+    EXPECT_EQ(evaluate(b, pair.op, pair.b).result, pair.of_b.result);
+    EXPECT_FALSE(pair.reason.empty());
+    EXPECT_FALSE(pair.asked.empty());
+  }
+}
+
+Comparison compared(const Target& a, const Target& b, ArithOp op) {
+  const std::vector<ArithOp> ops{op};
+  Comparison comparison = discriminate(a, b, ops, 1, 100);
+  expect_honest(a, b, comparison);
+  return comparison;
+}
+
+bool gives_reason(const Comparison& comparison, const std::string& words) {
+  return std::any_of(comparison.pairs.begin(), comparison.pairs.end(), [&](const auto& pair) { return pair.reason.find(words) != std::string::npos; });
+}
+
+TEST(Discriminate, SeparatesEveryPairOfShippedTargets) {
+  const auto paths = emu::list_targets(emu::default_targets_dir());
+  for (size_t i = 0; i < paths.size(); ++i) {
+    for (size_t j = i + 1; j < paths.size(); ++j) {
+      const Target a = emu::load_target(paths[i]), b = emu::load_target(paths[j]);
+      const Comparison comparison = discriminate(a, b, vectors::kAllArithOps, 1, 20);
+      expect_honest(a, b, comparison);
+      EXPECT_FALSE(comparison.pairs.empty()) << a.name << " and " << b.name;
+      EXPECT_EQ(comparison.statements.size(), vectors::kAllArithOps.size());
+    }
+  }
+}
+
+TEST(Discriminate, SeparatesTheRuleSetsOfTheField) {
+  const auto differ = [](const std::string& a, const std::string& b) { return compared(example(a), example(b), ArithOp::requantize); };
+  EXPECT_TRUE(gives_reason(differ("tflite_double", "tflite_single"), "double rounding"));
+  EXPECT_TRUE(gives_reason(differ("cmsis_nn", "cmsis_nn_single"), "double rounding"));
+  EXPECT_TRUE(gives_reason(differ("xnnpack_fp32", "xnnpack_rndnu"), "binary32"));
+  EXPECT_TRUE(gives_reason(differ("xnnpack_fp32", "xnnpack_rndnu"), "2^24 crossing"));
+  EXPECT_TRUE(gives_reason(differ("tflite_single", "xnnpack_rndnu"), "multipliers differ"));
+  EXPECT_TRUE(gives_reason(differ("xnnpack_rndnu", "qnnpack_precise"), "tie"));
+}
+
+TEST(Discriminate, ProvesThatTheSameRuleInOtherWordsIsTheSame) {
+  const auto same = [](const std::string& a, const std::string& b) {
+    const Comparison comparison = compared(example(a), example(b), ArithOp::requantize);
+    return comparison.pairs.empty() && comparison.statements.at(0).find("equal for every accumulator of -2147483648 to 2147483647, proven by staircases") != std::string::npos;
+  };
+  EXPECT_TRUE(same("tflite_double", "cmsis_nn"));
+  EXPECT_TRUE(same("tflite_single", "tosa"));
+  EXPECT_TRUE(same("tflite_single", "cmsis_nn_single"));
+  EXPECT_TRUE(same("xnnpack_fp32", "fbgemm"));  // clamped before the zero point or after it
+}
+
+TEST(Discriminate, SeparatesATargetFromOneChangedWord) {
+  const std::string path = emu::find_target("nxp_int8", emu::default_targets_dir());
+  const Target target = emu::load_target(path);
+  const auto differs = [&](const std::string& change, ArithOp op) { return !compared(target, emu::load_changed_target(path, change), op).pairs.empty(); };
+  EXPECT_TRUE(differs("ops.conv.steps[2]=shift_right scale half_even", ArithOp::requantize));
+  EXPECT_TRUE(differs("ops.mul.steps[1]=shift_right scale half_away", ArithOp::mul));
+  EXPECT_TRUE(differs("ops.add.steps[1]=shift_right scale half_down", ArithOp::add));
+  EXPECT_TRUE(differs("quantize.activation.round=half_even", ArithOp::quantize));
+  EXPECT_TRUE(differs("ops.average_pool.round=half_away", ArithOp::average_pool));
+  EXPECT_TRUE(differs("accumulate.accumulator=s24.saturate", ArithOp::dot));
+  EXPECT_TRUE(differs("accumulate.accumulator=s32.wrap+pairs:s16.saturate", ArithOp::dot));
+  EXPECT_FALSE(differs("quantize.bias_round=half_even", ArithOp::requantize));
+}
+
+}  // namespace
+}  // namespace assay::verify
