@@ -119,6 +119,19 @@ TEST(Examples, NumbersAreComparedAsTheyAreWritten) {
   EXPECT_EQ(status("254", "{\"normratio\": 3}"), ExampleStatus::failed);
 }
 
+TEST(Examples, FloatsAreComparedByTheirBitsOrTheNearestText) {
+  const auto status = [](const std::string& expected) {
+    return run_text(R"({"examples": [{"op": "cvt_bf16", "inputs": {"x": [{"value": "0", "f32_bits": "0x3eaaaaab"}, -0.0]}, "expected": )" + expected + "}]}").results[0].status;
+  };
+  EXPECT_EQ(status("[{\"value\": \"only for readers\", \"f32_bits\": \"0x3eab0000\"}, 0]"), ExampleStatus::passed);
+  EXPECT_EQ(status("[{\"value\": \"0.333984375\", \"f32_bits\": \"0x3eab0001\"}, 0]"), ExampleStatus::failed);
+  EXPECT_EQ(status("[\"0.333984375\", \"0.0\"]"), ExampleStatus::passed);
+  EXPECT_EQ(status("[0.333984375, 0]"), ExampleStatus::passed);
+  EXPECT_EQ(status("[\"0.333984376\", \"0.0\"]"), ExampleStatus::failed);
+  EXPECT_EQ(status("[\"171/512\", 0]"), ExampleStatus::passed);
+  EXPECT_EQ(status("[\"nan\", 0]"), ExampleStatus::failed);
+}
+
 int run_assay(const std::string& text, std::string& output) {
   const std::string path = example_file(text);
   FILE* pipe = popen(("'" ASSAY_BINARY "' verify --examples '" + path + "' 2>&1").c_str(), "r");

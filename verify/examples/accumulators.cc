@@ -1,6 +1,8 @@
 // Sums of products in registers of some width.
 #include "emu/arith/accumulator.h"
 
+#include <cstdio>
+
 #include "verify/examples/operations.h"
 
 namespace assay::verify {
@@ -24,11 +26,17 @@ Wide held(Wide value, int bits, Overflow rule) {
   return emu::store(value, {static_cast<uint8_t>(bits), true}, rule);
 }
 
+emu::IntType signed_type(int bits) {
+  return {static_cast<uint8_t>(bits), true};
+}
+
 // sum + addend in a register.
 Value register_add(const Entry& entry) {
   const std::string named = lower_case(entry.text({"overflow", "mode"})) + entry.op;
   const Overflow rule = contains(named, "wrap") ? Overflow::wrap : Overflow::saturate;
-  const emu::Accumulator accumulator{{static_cast<uint8_t>(entry.small({"bits", "acc_bits", "width"}, 1, 64, 32)), true}, rule};
+  int bits = 32;
+  if (std::sscanf(entry.op.c_str(), "acc_int%2d", &bits) != 1 || bits < 1 || bits > 64) bits = 32;
+  const emu::Accumulator accumulator{signed_type(entry.small({"bits", "acc_bits", "width"}, 1, 64, bits)), rule};
   const auto sums = entry.integers({"acc", "sum", "x"});
   const auto addends = entry.integers({"addend", "add", "b", "y"}, sums.size());
   Value::List list;
@@ -40,10 +48,6 @@ int64_t summed(const Factors& factors, const emu::Accumulator& accumulator) {
   emu::Sum sum(accumulator);
   for (size_t i = 0; i < factors.a.size(); ++i) sum.add(narrow(factors.a[i] * factors.b[i], 62, "a product"));
   return sum.value();
-}
-
-emu::IntType signed_type(int bits) {
-  return {static_cast<uint8_t>(bits), true};
 }
 
 // Products in pairs, each pair's sum saturated to some bits, then summed in a wide register.

@@ -17,7 +17,7 @@ double as_double(emu::Fp32 value) {
 }
 
 Value clamped(const Rational& value, Round mode, const Limits& limits) {
-  return Value(quant::round_and_clamp(value, mode, narrow(limits.low, 64, "a limit"), narrow(limits.high, 64, "a limit")));
+  return Value(quant::round_and_clamp(value, mode, narrow(emu::saturate(limits.low, emu::kS64), 64, "a limit"), narrow(emu::saturate(limits.high, emu::kS64), 64, "a limit")));
 }
 
 // scaled(x - zi, m) + zo with one multiplier per sign, one rounding shift.

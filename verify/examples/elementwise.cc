@@ -65,8 +65,15 @@ emu::AddScale add_scale_of(const Entry& entry) {
   const ZeroPoints z = zero_points_of(entry);
   const int headroom = entry.small({"left_shift", "headroom"}, 0, 30, 20);
   const Limits limits = entry.clamp(headroom == 15 ? kS16Limits : kS8Limits);
-  emu::AddScale scale{LeftShift{static_cast<uint8_t>(headroom)}, narrow(z.a, 64, "a zero point"),   narrow(z.b, 64, "a zero point"), narrow(z.out, 64, "a zero point"), {}, {}, {},
-                      narrow(limits.low, 64, "a limit"),         narrow(limits.high, 64, "a limit")};
+  emu::AddScale scale{LeftShift{static_cast<uint8_t>(headroom)},
+                      narrow(z.a, 64, "a zero point"),
+                      narrow(z.b, 64, "a zero point"),
+                      narrow(z.out, 64, "a zero point"),
+                      {},
+                      {},
+                      {},
+                      narrow(emu::saturate(limits.low, emu::kS64), 64, "a limit"),
+                      narrow(emu::saturate(limits.high, emu::kS64), 64, "a limit")};
   if (entry.has({"m1", "ma"})) {
     scale.a = scale_31(entry, {"m1", "ma"}, {"sh1", "shift1", "sha"});
     scale.b = scale_31(entry, {"m2", "mb"}, {"sh2", "shift2", "shb"});
@@ -108,8 +115,12 @@ Value mul(const Entry& entry) {
     if (!(out > 0)) throw EntryError("a scale is not above 0");
     product = quant::quantize_multiplier({{as_double(scale_a(entry)) * as_double(scale_b(entry)) / out}, {}, 0});
   }
-  const emu::MulScale scale{narrow(z.a, 64, "a zero point"),   narrow(z.b, 64, "a zero point"),   narrow(z.out, 64, "a zero point"), product,
-                            narrow(limits.low, 64, "a limit"), narrow(limits.high, 64, "a limit")};
+  const emu::MulScale scale{narrow(z.a, 64, "a zero point"),
+                            narrow(z.b, 64, "a zero point"),
+                            narrow(z.out, 64, "a zero point"),
+                            product,
+                            narrow(emu::saturate(limits.low, emu::kS64), 64, "a limit"),
+                            narrow(emu::saturate(limits.high, emu::kS64), 64, "a limit")};
   return map_pairs(operands_of(entry), [&](Wide a, Wide b) -> Value { return emu::multiply_quantized(narrow(a, 64, "a number"), narrow(b, 64, "a number"), scale); });
 }
 
@@ -218,7 +229,7 @@ Value add_u16(const Entry& entry) {
 }
 
 Value clamped(const Rational& value, Round mode, const Limits& limits) {
-  return Value(quant::round_and_clamp(value, mode, narrow(limits.low, 64, "a limit"), narrow(limits.high, 64, "a limit")));
+  return Value(quant::round_and_clamp(value, mode, narrow(emu::saturate(limits.low, emu::kS64), 64, "a limit"), narrow(emu::saturate(limits.high, emu::kS64), 64, "a limit")));
 }
 
 // The real sum or difference, exactly, rounded once.

@@ -43,6 +43,24 @@ std::vector<T> spread(std::vector<T> values, size_t count, const std::string& wh
   throw EntryError(what + " has " + std::to_string(values.size()) + " values where the other operand has " + std::to_string(count));
 }
 
+// "s8", "uint16", "+-127", "none"
+std::optional<Limits> limits_named(const std::string& text) {
+  if (text == "none") return kUnlimited;
+  if (text.starts_with("+-")) {
+    const auto limit = parse_rational(std::string_view(text).substr(2));
+    if (!limit || denominator(*limit) != 1 || *limit < 0 || *limit > UINT32_MAX) return std::nullopt;
+    const auto high = static_cast<int64_t>(numerator(*limit));
+    return Limits{-high, high};
+  }
+  std::string name = text;
+  for (const auto& [word, letter] : {std::pair<std::string, std::string>{"uint", "u"}, {"int", "s"}}) {
+    if (name.starts_with(word)) name = letter + name.substr(word.size());
+  }
+  const auto type = emu::parse_int_type(name);
+  if (!type) return std::nullopt;
+  return Limits{type->min(), type->max()};
+}
+
 std::optional<emu::Round> usual_round(const Entry& entry) {
   return entry.find_round_of({"rounding", "round", "mode", "rounding_mode", "round_mode", "rounding_each_stage", "R"});
 }
@@ -176,9 +194,9 @@ std::optional<Limits> Entry::find_clamp() const {
     if (pair->size() != 2) throw EntryError("'clamp' is not a list of a lower and an upper limit");
     limits = {to_integer((*pair)[0], "'clamp'[0]"), to_integer((*pair)[1], "'clamp'[1]")};
   } else if (pair != nullptr && pair->is_string()) {
-    const auto type = emu::parse_int_type(pair->get<std::string>());
-    if (!type) return std::nullopt;
-    limits = {type->min(), type->max()};
+    const auto named = limits_named(pair->get<std::string>());
+    if (!named) return std::nullopt;
+    limits = *named;
   } else if (has({"lo", "low", "min", "qmin", "q_min", "act_min"}) && has({"hi", "high", "max", "qmax", "q_max", "act_max"})) {
     limits = {integer({"lo", "low", "min", "qmin", "q_min", "act_min"}), integer({"hi", "high", "max", "qmax", "q_max", "act_max"})};
   } else if (has({"out_bits", "bits"})) {

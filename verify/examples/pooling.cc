@@ -66,7 +66,8 @@ Value divided_by_factor(const Entry& entry, Rational factor) {
   const Limits limits = word_limits(entry);
   const Round mode = entry.round(Round::half_up);
   return map_list(windows_of(entry), [&](const Window& window) -> Value {
-    return Value(quant::round_and_clamp(Rational(BigInt(window.sum)) * factor, mode, static_cast<int64_t>(limits.low), static_cast<int64_t>(limits.high)));
+    return Value(quant::round_and_clamp(Rational(BigInt(window.sum)) * factor, mode, static_cast<int64_t>(emu::saturate(limits.low, emu::kS64)),
+                                        static_cast<int64_t>(emu::saturate(limits.high, emu::kS64))));
   });
 }
 

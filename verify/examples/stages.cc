@@ -23,8 +23,8 @@ emu::StepOperands operands(Wide multiplier, Wide bias, const Limits& limits) {
   if (multiplier < -(Wide{1} << 31) || multiplier >= Wide{1} << 32) throw EntryError("the multiplier has more than 32 bits");
   operands.scale.multiplier = static_cast<int64_t>(multiplier);
   operands.bias = bias;
-  operands.clamp_low = static_cast<int64_t>(limits.low);
-  operands.clamp_high = static_cast<int64_t>(limits.high);
+  operands.clamp_low = static_cast<int64_t>(emu::saturate(limits.low, emu::kS64));
+  operands.clamp_high = static_cast<int64_t>(emu::saturate(limits.high, emu::kS64));
   return operands;
 }
 
