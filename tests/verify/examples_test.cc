@@ -90,6 +90,7 @@ TEST(Examples, MalformedEntriesFailWithAReasonAndStopNobodyElse) {
                                      {"id": "text", "op": "clamp_int8", "params": {"lo": 0, "hi": 5}, "inputs": {"x": ["1/0"]}, "expected": [0]},
                                      {"id": "mode", "op": "round_shift", "params": {"shift": 1, "mode": "sideways"}, "inputs": {"x": [1]}, "expected": [0]},
                                      {"id": "params", "op": "srdhm", "params": [], "expected": [1]},
+                                     {"id": "product", "op": "eltwise_add", "params": {"I": 9223372036854775807, "J": 1, "m": 9223372036854775807, "n": 3}, "inputs": {"x": 9223372036854775807, "y": 1}, "expected": 1},
                                      {"id": "empty", "op": "padding_value", "params": {"zp": 3}, "inputs": {"real": []}, "expected": [3]},
                                      {"id": "good", "op": "round_shift_floor", "params": {"shift": 1}, "inputs": {"x": 5}, "expected": 2}]})");
   for (const ExampleResult& result : report.results) {

@@ -82,8 +82,8 @@ Value both_zero_points(const Entry& entry) {
   Wide of_x = 0;
   Wide of_w = 0;
   for (size_t i = 0; i < factors.a.size(); ++i) {
-    sum = held(sum + (factors.a[i] - zx) * (factors.b[i] - zw), 32, Overflow::wrap);
-    products += factors.a[i] * factors.b[i];
+    sum = held(sum + narrow(times(factors.a[i] - zx, factors.b[i] - zw), 62, "a product"), 32, Overflow::wrap);
+    products += narrow(factors.a[i] * factors.b[i], 62, "a product");
     of_x += factors.a[i];
     of_w += factors.b[i];
   }

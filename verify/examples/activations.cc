@@ -29,7 +29,7 @@ Value leaky_by_two_multipliers(const Entry& entry) {
   const int right = entry.small({"shift"}, 0, 62, 8);
   const Round mode = entry.round(Round::half_up);
   const Limits limits = entry.clamp(contains(entry.op, "qu8") ? kU8Limits : kS8Limits);
-  return map_list(entry.integers({"x"}), [&](Wide x) -> Value { return limits.clamp(shift((x - zi) * (x >= zi ? positive : negative), -right, mode) + zo); });
+  return map_list(entry.integers({"x"}), [&](Wide x) -> Value { return limits.clamp(shift(times(x - zi, x >= zi ? positive : negative), -right, mode) + zo); });
 }
 
 // The two multipliers of 31 bits and their shifts, by what their names hold: the one for what is negative is called by alpha, slope or neg. A multiplier is 0 or lies in
@@ -95,7 +95,7 @@ Value prelu_by_gains(const Entry& entry) {
   const int right = entry.small({"final_shift"}, 0, 62);
   const Wide offset = entry.has({"out_offset"}) ? entry.integer({"out_offset"}) : shift(entry.integer({"z_out"}), right, Round::floor);
   return map_list(entry.integers({"x"}), [&](Wide x) -> Value {
-    const Wide gained = emu::saturate(shift(shift(x - z_in, 7, Round::floor) * (x < z_in ? negative : positive), -15, Round::half_up), emu::kS16);
+    const Wide gained = emu::saturate(shift(times(shift(x - z_in, 7, Round::floor), x < z_in ? negative : positive), -15, Round::half_up), emu::kS16);
     return kU8Limits.clamp(shift(emu::saturate(gained + offset, emu::kS16), -right, Round::half_up));
   });
 }
@@ -110,7 +110,7 @@ Value hard_sigmoid(const Entry& entry) {
   const Round mode = entry.round(Round::half_up);
   return map_list(entry.integers({"x"}), [&](Wide x) -> Value {
     const Wide raised = std::max<Wide>(x + shift(3, fraction, mode), 0);
-    return limits.clamp(shift(raised * factor, -right, mode));
+    return limits.clamp(shift(times(raised, factor), -right, mode));
   });
 }
 

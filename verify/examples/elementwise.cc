@@ -170,7 +170,7 @@ Value add_by_two_multipliers(const Entry& entry, int bits, Round otherwise, Limi
     }
     const TwoMultipliers m = two_multipliers_of(entry, bits);
     const Round mode = entry.round(otherwise);
-    return map_pairs(operands, [&](Wide a, Wide b) -> Value { return limits.clamp(shift((a - z.a) * m.a + (b - z.b) * m.b, -m.shift, mode) + z.out); });
+    return map_pairs(operands, [&](Wide a, Wide b) -> Value { return limits.clamp(shift(times(a - z.a, m.a) + times(b - z.b, m.b), -m.shift, mode) + z.out); });
   });
 }
 
@@ -206,7 +206,7 @@ Value add_16_bits_inside(const Entry& entry) {
   const int right = entry.small({"rsh", "shift"}, 0, 62);
   const Round mode = entry.round(Round::half_up);
   return map_pairs(operands_of(entry), [&](Wide a, Wide b) -> Value {
-    const Wide sum = shift(a * as + b * bs, -8, Round::floor) + offset;
+    const Wide sum = shift(times(a, as) + times(b, bs), -8, Round::floor) + offset;
     return kU8Limits.clamp(shift(emu::saturate(sum, emu::kS16), -right, mode));
   });
 }
@@ -222,7 +222,7 @@ Value add_u16(const Entry& entry) {
   };
   const Wide sa = scale({"scalea", "scale_a", "sa"}, {"thru_a"});
   const Wide sb = scale({"scaleb", "scale_b", "sb"}, {"thru_b"});
-  const auto sum = [&](Wide a, Wide b) { return shift(a * sa + (subtract ? 65535 - b : b) * sb, -1, Round::floor); };
+  const auto sum = [&](Wide a, Wide b) { return shift(times(a, sa) + times(subtract ? 65535 - b : b, sb), -1, Round::floor); };
   const Wide delta = entry.has({"delta", "offset"}) ? entry.integer({"delta", "offset"}) : shift(z.out, right, Round::floor) - sum(z.a, z.b);
   const Round mode = entry.round(Round::half_up);
   return map_pairs(operands_of(entry), [&](Wide a, Wide b) -> Value { return kU16Limits.clamp(shift(emu::saturate(sum(a, b) + delta, emu::kS32), -right, mode)); });
@@ -265,7 +265,7 @@ Value eltwise_add(const Entry& entry) {
     const Wide j = entry.integer({"J"});
     const Wide m = entry.integer({"m", "multiplier"}, 1);
     const int right = entry.small({"n", "shift"}, 0, 62);
-    return map_pairs(operands, [&](Wide x, Wide y) -> Value { return limits.clamp(shift((x * i + (subtract ? -y : y) * j) * m, -right, mode)); });
+    return map_pairs(operands, [&](Wide x, Wide y) -> Value { return limits.clamp(shift(times(times(x, i) + times(subtract ? -y : y, j), m), -right, mode)); });
   }
   if (entry.has({"fp_a", "fp_x"})) {
     const int a = entry.small({"fp_a", "fp_x"}, -60, 60);

@@ -226,6 +226,13 @@ Wide shift(Wide value, int shift_left, emu::Round round) {
   return emu::divide(value, Wide{1} << -shift_left, round);
 }
 
+Wide times(Wide a, Wide b) {
+  Wide product = 0;
+  constexpr Wide kLimit = Wide{1} << 125;
+  if (__builtin_mul_overflow(a, b, &product) || product >= kLimit || product <= -kLimit) throw EntryError("a product of more than 125 bits");
+  return product;
+}
+
 int64_t narrow(Wide value, int bits, const std::string& what) {
   const Limits limits = limits_of(bits, true);
   if (value < limits.low || value > limits.high) throw EntryError(what + " " + to_text(Value(value)) + " has more than " + std::to_string(bits) + " bits");

@@ -78,6 +78,9 @@ Limits limits_of(int bits, bool is_signed);
 // value * 2^shift for a positive shift, otherwise rounded value / 2^-shift; |shift| up to 126.
 Wide shift(Wide value, int shift_left, emu::Round round);
 
+// a * b; EntryError where its magnitude reaches 2^125.
+Wide times(Wide a, Wide b);
+
 // A word of so many signed bits; EntryError where it has more. `what` names it.
 int64_t narrow(Wide value, int bits, const std::string& what);
 

@@ -91,7 +91,7 @@ Value average(const Entry& entry) {
     int bits = 24;
     if (std::sscanf(squeezed.c_str() + squeezed.find("floor(2^"), "floor(2^%2d", &bits) != 1 || bits < 1 || bits > 62) throw EntryError("'" + factor + "' is no such factor");
     const Round mode = entry.round(Round::floor);
-    return map_list(windows_of(entry), [&](const Window& window) -> Value { return limits.clamp(shift(window.sum * ((Wide{1} << bits) / window.count), -bits, mode)); });
+    return map_list(windows_of(entry), [&](const Window& window) -> Value { return limits.clamp(shift(times(window.sum, (Wide{1} << bits) / window.count), -bits, mode)); });
   }
   if (contains(squeezed, "2^30+1")) {
     return map_list(windows_of(entry), [&](const Window& window) -> Value {
@@ -102,7 +102,7 @@ Value average(const Entry& entry) {
     const Round mode = entry.round(Round::half_up);
     return map_list(windows_of(entry), [&](const Window& window) -> Value {
       const auto scale = quant::pool_reciprocal_31(window.count);
-      return limits.clamp(shift(window.sum * Wide{scale.multiplier}, -int{scale.right.bits}, mode));
+      return limits.clamp(shift(times(window.sum, scale.multiplier), -int{scale.right.bits}, mode));
     });
   }
   if (const auto number = parse_rational(factor); number && !factor.empty() && !entry.has({"shift", "n"})) return divided_by_factor(entry, *number);
@@ -152,7 +152,8 @@ Value average_by_directions(const Entry& entry) {
   const int right = entry.small({"shift"}, 0, 62, 16);
   const Round mode = entry.round(Round::half_away);
   const Limits limits = entry.clamp(kS8Limits);
-  return map_list(windows_of(entry), [&](const Window& window) -> Value { return limits.clamp(shift(shift(window.sum * width, -right, mode) * height, -right, mode)); });
+  return map_list(windows_of(entry),
+                  [&](const Window& window) -> Value { return limits.clamp(shift(times(shift(times(window.sum, width), -right, mode), height), -right, mode)); });
 }
 
 // 256 * sum rounded >> rsh, saturated to 16 bits; * mant rounded >> 15; rounded >> 6. Source: XiaoMi/nnlib, average pooling with vectors.
@@ -160,8 +161,8 @@ Value average_u8(const Entry& entry) {
   const int right = entry.small({"rsh"}, 0, 62);
   const Wide mantissa = entry.integer({"mant", "mantissa"});
   return map_list(windows_of(entry), [&](const Window& window) -> Value {
-    const Wide scaled = emu::saturate(shift(256 * window.sum, -right, Round::half_up), emu::kS16);
-    return kU8Limits.clamp(shift(shift(scaled * mantissa, -15, Round::half_up), -6, Round::half_up));
+    const Wide scaled = emu::saturate(shift(times(256, window.sum), -right, Round::half_up), emu::kS16);
+    return kU8Limits.clamp(shift(shift(times(scaled, mantissa), -15, Round::half_up), -6, Round::half_up));
   });
 }
 

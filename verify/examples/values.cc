@@ -279,7 +279,7 @@ Wide to_integer(const Json& json, const std::string& what) {
   const auto number = number_of(json);
   if (!number || denominator(*number) != 1) bad(what, json, "not a whole number");
   const BigInt& integer = numerator(*number);
-  if (abs(integer) >= BigInt(1) << 64) bad(what, json, "which has more than 64 bits");
+  if (abs(integer) > BigInt(1) << 63) bad(what, json, "which has more than 64 bits");
   const auto magnitude = static_cast<Wide>(static_cast<uint64_t>(abs(integer)));
   return integer < 0 ? -magnitude : magnitude;
 }

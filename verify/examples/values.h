@@ -6,7 +6,7 @@
 //   "6/635", "2^-5", "-3*2^-4"                    that rational number
 //   {"value": "0.3", "f32_bits": "0x3e99999a"}    the binary32 number with these bits; the text is for readers
 //
-// Whole numbers lie within 64 bits (signed or unsigned), the decimal exponent within +-400.
+// Whole numbers lie within 2^63 to both sides, the decimal exponent within +-400.
 #pragma once
 
 #include <cstdint>
