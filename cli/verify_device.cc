@@ -2,6 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cinttypes>
+#include <cstdio>
+
 #include "cli/pipeline.h"
 #include "cli/progress.h"
 #include "emu/base/error.h"
@@ -9,6 +13,7 @@
 #include "verify/check/report_text.h"
 #include "verify/device/library.h"
 #include "verify/device/pipe.h"
+#include "verify/exhaustive/exhaustive.h"
 
 namespace assay::cli {
 
@@ -24,6 +29,11 @@ struct DeviceOptions {
   uint64_t seed = 1;
   size_t random_cases = 4096;
   bool quiet = false;
+  std::string exhaustive;
+  std::string scale;
+  int64_t bias = 0;
+  int threads = 1;
+  bool self = false;
 };
 
 const char* const kDeviceExamples =
@@ -53,6 +63,63 @@ verify::Device open(const DeviceOptions& options) {
   return verify::open_pipe(options.pipe, format, options.timeout_seconds);
 }
 
+verify::ExhaustiveSettings exhaustive_settings(const DeviceOptions& options) {
+  verify::ExhaustiveSettings settings;
+  settings.direct = options.exhaustive == "direct";
+  settings.threads = options.threads;
+  settings.seed = options.seed;
+  settings.channel.bias = options.bias;
+  if (options.scale.empty()) return settings;
+  int64_t multiplier = 0, left = 0, right = 0;
+  char end = 0;
+  if (std::sscanf(options.scale.c_str(), "%" SCNd64 "/%" SCNd64 "/%" SCNd64 "%c", &multiplier, &left, &right, &end) != 3) {
+    throw InputError("--scale: '" + options.scale + "' is not MULTIPLIER/LEFT/RIGHT, as 1518500250/0/38");
+  }
+  settings.channel.multiplier = multiplier, settings.channel.left_shift = left, settings.channel.right_shift = right;
+  return settings;
+}
+
+// Each operation's domain; what differs is judged on a sample of it.
+int verify_exhaustively(const emu::Target& target, const DeviceOptions& options) {
+  verify::ExhaustiveSettings settings = exhaustive_settings(options);
+  std::vector<verify::Device> devices;
+  for (int i = 0; i < options.threads; ++i) devices.push_back(open(options));
+  bool equal = false, differs = false;
+  const auto asked = ops_of(options.ops);
+  for (const auto op : vectors::kAllArithOps) {
+    if (!asked.empty() && std::find(asked.begin(), asked.end(), op) == asked.end()) continue;
+    verify::ExhaustiveReport report;
+    if (const auto lacking = vectors::lacks(target, op)) {
+      report.untested = *lacking;
+    } else if (!devices[0].has(op)) {
+      report.untested = "the device has no function for it";
+    } else {
+      Progress progress(std::string(vectors::to_string(op)), options.quiet);
+      settings.progress = [&](size_t done, size_t total) { progress.update(done, total); };
+      report = op == vectors::ArithOp::requantize ? verify::exhaust_requantize(target, devices, settings) : verify::exhaust_words(target, devices[0], op, settings);
+    }
+    fmt::print("{}", verify::exhaustive_text(op, report));
+    if (!report.sample.empty() && (report.different > 0 || !report.untested.empty()))
+      fmt::print("of a sample:\n{}", verify::op_text(target, verify::judge(target, devices[0], op, report.sample)));
+    differs |= report.different > 0 || report.untested.find("crashed") != std::string::npos || report.untested.find("did not answer") != std::string::npos;
+    equal |= report.untested.empty() && report.different == 0;
+  }
+  return differs ? 1 : equal ? 0 : 3;
+}
+
+int verify_ourselves(const emu::Target& target, const DeviceOptions& options) {
+  if (!target.conv) throw Unsupported("target " + target.name, {"ops.conv.supported = false"});
+  verify::ExhaustiveReport report;
+  {
+    Progress progress("kernel", options.quiet);
+    verify::ExhaustiveSettings settings = exhaustive_settings(options);
+    settings.progress = [&](size_t done, size_t total) { progress.update(done, total); };
+    report = verify::exhaust_kernel(target, settings);
+  }
+  fmt::print("{}", verify::exhaustive_text(vectors::ArithOp::requantize, report));
+  return report.different > 0 ? 1 : 0;
+}
+
 int exit_code(const verify::DeviceReport& report) {
   if (report.count(verify::OpVerdict::differs) + report.count(verify::OpVerdict::crashed) > 0) return 1;
   return report.count(verify::OpVerdict::equal) > 0 ? 0 : 3;
@@ -76,17 +143,29 @@ std::shared_ptr<DeviceOptions> add_device_options(CLI::App& command) {
   group->add_option("--level", options->level, "1: seconds; 2: minutes")->check(CLI::Range(1, 2))->capture_default_str();
   group->add_option("--seed", options->seed, "Of the random cases")->capture_default_str();
   group->add_option("--random", options->random_cases, "Random cases per operation")->check(CLI::Range(1, 100000000))->capture_default_str();
+  group
+      ->add_option("--exhaustive", options->exhaustive,
+                   "Every operand there is: all 2^32 accumulators of a channel against the target's staircase, or (direct) against its definition")
+      ->expected(0, 1)
+      ->default_str("staircase")
+      ->check(CLI::IsMember({"staircase", "direct"}));
+  group->add_option("--scale", options->scale, "The channel's scale, for --exhaustive; without it one is drawn from the seed")->type_name("MULT/LEFT/RIGHT");
+  group->add_option("--bias", options->bias, "The channel's bias, for --exhaustive")->capture_default_str();
+  group->add_option("--threads", options->threads, "For --exhaustive")->check(CLI::Range(1, 256))->capture_default_str();
+  group->add_flag("--self", options->self, "Instead of a device: our own kernels and reference, against exact rationals");
   group->add_flag("--quiet", options->quiet, "No progress");
   return options;
 }
 
 bool wants_device(const DeviceOptions& options) {
-  return !options.library.empty() || !options.pipe.empty();
+  return !options.library.empty() || !options.pipe.empty() || options.self;
 }
 
 int verify_device(const DeviceOptions& options, bool json) {
   if (options.target.empty()) throw InputError("--target is missing: which target's arithmetic the device should have (assay targets lists them)");
   const emu::Target target = emu::load_target(emu::find_target(options.target, targets_dir_or_default(options.targets_dir)));
+  if (options.self) return verify_ourselves(target, options);
+  if (!options.exhaustive.empty()) return verify_exhaustively(target, options);
   verify::CheckSettings settings;
   settings.ops = ops_of(options.ops);
   settings.level = options.level;

@@ -10,24 +10,21 @@ namespace {
 
 constexpr size_t kBlock = 16384;  // cases between two reports of progress
 
-struct Asked {
-  std::vector<Tested> tested;
+// Until the device crashes.
+std::vector<Tested> ask_all(const emu::Target& target, const Device& device, ArithOp op, std::vector<Operands> cases, const CheckSettings& settings, size_t done, size_t total) {
+  std::vector<Tested> all;
+  all.reserve(cases.size());
   bool crashed = false;
-};
-
-Asked ask_all(const emu::Target& target, const Device& device, ArithOp op, std::vector<Operands> cases, const CheckSettings& settings, size_t done, size_t total) {
-  Asked asked;
-  asked.tested.reserve(cases.size());
-  for (size_t start = 0; start < cases.size() && !asked.crashed; start += kBlock) {
+  for (size_t start = 0; start < cases.size() && !crashed; start += kBlock) {
     const auto from = cases.begin() + static_cast<std::ptrdiff_t>(start);
     const auto to = cases.begin() + static_cast<std::ptrdiff_t>(std::min(cases.size(), start + kBlock));
     for (Tested& t : test_cases(target, device, op, {std::make_move_iterator(from), std::make_move_iterator(to)})) {
-      asked.crashed |= t.crashed();
-      asked.tested.push_back(std::move(t));
+      crashed |= t.crashed();
+      all.push_back(std::move(t));
     }
-    if (settings.progress) settings.progress(done + asked.tested.size(), total);
+    if (settings.progress) settings.progress(done + all.size(), total);
   }
-  return asked;
+  return all;
 }
 
 void count_differences(OpReport& report, const std::vector<Tested>& tested) {
@@ -64,33 +61,6 @@ void describe_difference(OpReport& report, const emu::Target& target, const Devi
   report.explanation = explain_device(target, op, all);
 }
 
-OpReport check_op(const emu::Target& target, const Device& device, ArithOp op, std::vector<Operands> cases, const CheckSettings& settings, size_t done, size_t total) {
-  OpReport report;
-  report.op = op;
-  const Asked asked = ask_all(target, device, op, std::move(cases), settings, done, total);
-  const auto& tested = asked.tested;
-  count_differences(report, tested);
-  if (asked.crashed) {
-    report.verdict = OpVerdict::crashed;
-    report.reason = "the device crashed: " + device.last_crash();
-    const auto crash = [](const Tested& t) { return t.crashed(); };
-    report.counter_example = shrunk_example(target, device, op, Law::does_not_crash, *std::find_if(tested.begin(), tested.end(), crash), crash);
-    report.laws = count_laws(target, device, op, tested);
-    report.laws.push_back({Law::does_not_crash, report.tested + 1, 1, 1, report.counter_example->minimal.operands, std::nullopt});
-    return report;
-  }
-  if (report.tested == 0) {
-    report.verdict = OpVerdict::not_tested;
-    report.reason = "the device answered none of " + std::to_string(report.cannot) + " cases: it says that it cannot";
-    return report;
-  }
-  report.laws = count_laws(target, device, op, tested);
-  if (report.different == 0) return report;
-  report.verdict = OpVerdict::differs;
-  describe_difference(report, target, device, tested);
-  return report;
-}
-
 }  // namespace
 
 std::string_view to_string(OpVerdict verdict) {
@@ -114,6 +84,31 @@ std::vector<Operands> cases_to_ask(const emu::Target& target, ArithOp op, const 
   auto random = random_cases(target, op, settings.seed, settings.random_cases);
   cases.insert(cases.end(), std::make_move_iterator(random.begin()), std::make_move_iterator(random.end()));
   return cases;
+}
+
+OpReport judge(const emu::Target& target, const Device& device, ArithOp op, const std::vector<Tested>& tested) {
+  OpReport report;
+  report.op = op;
+  count_differences(report, tested);
+  const auto crash = std::find_if(tested.begin(), tested.end(), [](const Tested& t) { return t.crashed(); });
+  if (crash != tested.end()) {
+    report.verdict = OpVerdict::crashed;
+    report.reason = "the device crashed: " + device.last_crash();
+    report.counter_example = shrunk_example(target, device, op, Law::does_not_crash, *crash, [](const Tested& t) { return t.crashed(); });
+    report.laws = count_laws(target, device, op, tested);
+    report.laws.push_back({Law::does_not_crash, report.tested + 1, 1, 1, report.counter_example->minimal.operands, std::nullopt});
+    return report;
+  }
+  if (report.tested == 0) {
+    report.verdict = OpVerdict::not_tested;
+    report.reason = "the device answered none of " + std::to_string(report.cannot) + " cases: it says that it cannot";
+    return report;
+  }
+  report.laws = count_laws(target, device, op, tested);
+  if (report.different == 0) return report;
+  report.verdict = OpVerdict::differs;
+  describe_difference(report, target, device, tested);
+  return report;
 }
 
 DeviceReport check_device(const emu::Target& target, const Device& device, const CheckSettings& settings) {
@@ -140,7 +135,7 @@ DeviceReport check_device(const emu::Target& target, const Device& device, const
     auto& own = cases[static_cast<size_t>(one.op)];
     if (own.empty()) continue;
     const size_t count = own.size();
-    one = check_op(target, device, one.op, std::move(own), settings, done, total);
+    one = judge(target, device, one.op, ask_all(target, device, one.op, std::move(own), settings, done, total));
     done += count;
   }
   return report;

@@ -72,6 +72,9 @@ struct DeviceReport {
 
 DeviceReport check_device(const emu::Target& target, const Device& device, const CheckSettings& settings);
 
+// What was tested, as a report: verdict, laws, the simplest case, the explanation.
+OpReport judge(const emu::Target& target, const Device& device, ArithOp op, const std::vector<Tested>& tested);
+
 // The systematic and random cases of one operation, without doubles.
 std::vector<Operands> cases_to_ask(const emu::Target& target, ArithOp op, const CheckSettings& settings);
 

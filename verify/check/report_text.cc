@@ -125,20 +125,22 @@ std::string side_by_side(const emu::Target& target, ArithOp op, const Operands& 
   return text;
 }
 
+std::string op_text(const emu::Target& target, const OpReport& one) {
+  const auto name = vectors::to_string(one.op);
+  switch (one.verdict) {
+    case OpVerdict::equal:
+      return fmt::format("{:<14} EQUAL      all {} results{}\n", name, one.tested, one.cannot > 0 ? fmt::format("; {} cases that the device cannot", one.cannot) : "");
+    case OpVerdict::differs: return fmt::format("{:<14} NOT_EQUAL  {} of {} results differ\n", name, one.different, one.tested) + difference_text(target, one);
+    case OpVerdict::crashed: return fmt::format("{:<14} CRASHED    {} results before it\n", name, one.tested) + difference_text(target, one);
+    case OpVerdict::not_tested: return fmt::format("{:<14} not tested: {}\n", name, one.reason);
+    case OpVerdict::target_lacks: return fmt::format("{:<14} the target lacks it: {}\n", name, one.reason);
+  }
+  return "";
+}
+
 std::string report_text(const emu::Target& target, const DeviceReport& report) {
   std::string text = fmt::format("device {} against target {} (level {}, seed {})\n", report.device, report.target, report.level, report.seed);
-  for (const OpReport& one : report.ops) {
-    const auto name = vectors::to_string(one.op);
-    switch (one.verdict) {
-      case OpVerdict::equal:
-        text += fmt::format("{:<14} EQUAL      all {} results{}\n", name, one.tested, one.cannot > 0 ? fmt::format("; {} cases that the device cannot", one.cannot) : "");
-        break;
-      case OpVerdict::differs: text += fmt::format("{:<14} NOT_EQUAL  {} of {} results differ\n", name, one.different, one.tested) + difference_text(target, one); break;
-      case OpVerdict::crashed: text += fmt::format("{:<14} CRASHED    {} results before it\n", name, one.tested) + difference_text(target, one); break;
-      case OpVerdict::not_tested: text += fmt::format("{:<14} not tested: {}\n", name, one.reason); break;
-      case OpVerdict::target_lacks: text += fmt::format("{:<14} the target lacks it: {}\n", name, one.reason); break;
-    }
-  }
+  for (const OpReport& one : report.ops) text += op_text(target, one);
   return text + fmt::format("{} operations equal, {} differ, {} not tested\n", report.count(OpVerdict::equal), report.count(OpVerdict::differs) + report.count(OpVerdict::crashed),
                             report.count(OpVerdict::not_tested) + report.count(OpVerdict::target_lacks));
 }

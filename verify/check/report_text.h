@@ -11,6 +11,9 @@ namespace assay::verify {
 // explanation.
 std::string report_text(const emu::Target& target, const DeviceReport& report);
 
+// One operation's part of it.
+std::string op_text(const emu::Target& target, const OpReport& report);
+
 // JSON with the same content.
 std::string report_json(const emu::Target& target, const DeviceReport& report);
 
