@@ -11,6 +11,7 @@
 #include "emu/base/error.h"
 #include "emu/target/load_target.h"
 #include "verify/check/report_text.h"
+#include "verify/corpus.h"
 #include "verify/device/library.h"
 #include "verify/device/pipe.h"
 #include "verify/exhaustive/exhaustive.h"
@@ -34,6 +35,8 @@ struct DeviceOptions {
   int64_t bias = 0;
   int threads = 1;
   bool self = false;
+  std::string corpus;
+  std::string save_corpus;
 };
 
 const char* const kDeviceExamples =
@@ -152,6 +155,8 @@ std::shared_ptr<DeviceOptions> add_device_options(CLI::App& command) {
   group->add_option("--scale", options->scale, "The channel's scale, for --exhaustive; without it one is drawn from the seed")->type_name("MULT/LEFT/RIGHT");
   group->add_option("--bias", options->bias, "The channel's bias, for --exhaustive")->capture_default_str();
   group->add_option("--threads", options->threads, "For --exhaustive")->check(CLI::Range(1, 256))->capture_default_str();
+  group->add_option("--corpus", options->corpus, "Ask the counter-examples of this folder first")->type_name("DIR");
+  group->add_option("--save-corpus", options->save_corpus, "Keep the counter-examples that are found, one JSON file each")->type_name("DIR");
   group->add_flag("--self", options->self, "Instead of a device: our own kernels and reference, against exact rationals");
   group->add_flag("--quiet", options->quiet, "No progress");
   return options;
@@ -171,6 +176,7 @@ int verify_device(const DeviceOptions& options, bool json) {
   settings.level = options.level;
   settings.seed = options.seed;
   settings.random_cases = options.random_cases;
+  if (!options.corpus.empty()) settings.first = verify::cases_of(verify::load_corpus(options.corpus), target);
   const verify::Device device = open(options);
   verify::DeviceReport report;
   {
@@ -179,6 +185,9 @@ int verify_device(const DeviceOptions& options, bool json) {
     report = verify::check_device(target, device, settings);
   }
   fmt::print("{}", json ? verify::report_json(target, report) : verify::report_text(target, report));
+  if (!options.save_corpus.empty()) {
+    for (const auto& path : verify::save_corpus(options.save_corpus, verify::corpus_of(report))) fmt::print(stderr, "kept {}\n", path);
+  }
   return exit_code(report);
 }
 

@@ -24,8 +24,8 @@ std::vector<Operands> some_roundings(size_t count) {
   return cases;
 }
 
-std::vector<Answer> ask_pipe(const std::string& command, size_t count = 200, PipeFormat format = PipeFormat::text) {
-  return open_pipe(command, format, 1).ask(ArithOp::rounding, some_roundings(count));
+std::vector<Answer> ask_pipe(const std::string& command, size_t count = 200, PipeFormat format = PipeFormat::text, int timeout_seconds = 60) {
+  return open_pipe(command, format, timeout_seconds).ask(ArithOp::rounding, some_roundings(count));
 }
 
 TEST(Library, WhatIsNoDeviceIsRefused) {
@@ -69,8 +69,8 @@ TEST(Pipe, ADeviceThatEndsIsNamedWithTheLastCase) {
 }
 
 TEST(Pipe, ASilentDeviceIsStopped) {
-  expect_refused([] { ask_pipe(python_device("--bug silent")); }, {"silent for 1 s", "flush", "rounding value=194"});
-  expect_refused([] { ask_pipe("sleep 60"); }, {"silent for 1 s"});
+  expect_refused([] { ask_pipe(python_device("--bug silent"), 200, PipeFormat::text, 3); }, {"silent for 3 s", "flush", "rounding value=194"});
+  expect_refused([] { ask_pipe("sleep 60", 200, PipeFormat::text, 1); }, {"silent for 1 s"});
 }
 
 TEST(Pipe, GarbageIsQuoted) {

@@ -26,6 +26,7 @@ inline std::string python_device(const std::string& arguments = "") {
 inline CheckSettings quick(std::vector<ArithOp> ops = {}) {
   CheckSettings settings;
   settings.ops = std::move(ops);
+  settings.level = 0;
   settings.random_cases = 2000;
   return settings;
 }

@@ -2,30 +2,57 @@
 
 #include <algorithm>
 
+#include "vectors/arithmetic/stimuli.h"
 #include "verify/check/random_cases.h"
 #include "verify/check/shrink.h"
 
 namespace assay::verify {
 namespace {
 
-constexpr size_t kBlock = 16384;  // cases between two reports of progress
+constexpr size_t kBlock = 16384;               // cases asked at a time
+constexpr size_t kMostKept = size_t{1} << 20;  // cases in memory; those that differ go on being kept
 
-// Until the device crashes.
-std::vector<Tested> ask_all(const emu::Target& target, const Device& device, ArithOp op, std::vector<Operands> cases, const CheckSettings& settings, size_t done, size_t total) {
-  std::vector<Tested> all;
-  all.reserve(cases.size());
-  bool crashed = false;
-  for (size_t start = 0; start < cases.size() && !crashed; start += kBlock) {
-    const auto from = cases.begin() + static_cast<std::ptrdiff_t>(start);
-    const auto to = cases.begin() + static_cast<std::ptrdiff_t>(std::min(cases.size(), start + kBlock));
-    for (Tested& t : test_cases(target, device, op, {std::make_move_iterator(from), std::make_move_iterator(to)})) {
-      crashed |= t.crashed();
-      all.push_back(std::move(t));
-    }
-    if (settings.progress) settings.progress(done + all.size(), total);
+void count_differences(OpReport& report, const std::vector<Tested>& tested);
+
+// Asks block by block, until the device crashes.
+class Asking {
+ public:
+  Asking(const emu::Target& target, const Device& device, ArithOp op) : target_(target), device_(device), op_(op) { counts_.op = op; }
+
+  // False: no more cases are wanted.
+  bool take(const Operands& operands, const std::string& reason) {
+    cases_.push_back(operands);
+    reasons_.push_back(reason);
+    if (cases_.size() == kBlock) flush();
+    return !crashed_;
   }
-  return all;
-}
+  void flush() {
+    if (cases_.empty() || crashed_) return;
+    auto tested = test_cases(target_, device_, op_, std::move(cases_));
+    count_differences(counts_, tested);
+    for (size_t i = 0; i < tested.size(); ++i) {
+      crashed_ |= tested[i].crashed();
+      const bool telling = tested[i].differs() || tested[i].crashed();
+      if (telling) tested[i].reason = std::move(reasons_[i]);
+      if (kept_.size() < kMostKept || (telling && kept_.size() < 2 * kMostKept)) kept_.push_back(std::move(tested[i]));
+    }
+    cases_.clear();
+    reasons_.clear();
+  }
+
+  const std::vector<Tested>& kept() const { return kept_; }
+  const OpReport& counts() const { return counts_; }
+
+ private:
+  const emu::Target& target_;
+  const Device& device_;
+  ArithOp op_;
+  std::vector<Operands> cases_;
+  std::vector<std::string> reasons_;
+  std::vector<Tested> kept_;
+  OpReport counts_;
+  bool crashed_ = false;
+};
 
 void count_differences(OpReport& report, const std::vector<Tested>& tested) {
   for (const Tested& t : tested) {
@@ -78,14 +105,6 @@ size_t DeviceReport::count(OpVerdict verdict) const {
   return static_cast<size_t>(std::count_if(ops.begin(), ops.end(), [&](const OpReport& report) { return report.verdict == verdict; }));
 }
 
-std::vector<Operands> cases_to_ask(const emu::Target& target, ArithOp op, const CheckSettings& settings) {
-  std::vector<Operands> cases;
-  if (const auto first = settings.first.find(op); first != settings.first.end()) cases = first->second;
-  auto random = random_cases(target, op, settings.seed, settings.random_cases);
-  cases.insert(cases.end(), std::make_move_iterator(random.begin()), std::make_move_iterator(random.end()));
-  return cases;
-}
-
 OpReport judge(const emu::Target& target, const Device& device, ArithOp op, const std::vector<Tested>& tested) {
   OpReport report;
   report.op = op;
@@ -111,13 +130,35 @@ OpReport judge(const emu::Target& target, const Device& device, ArithOp op, cons
   return report;
 }
 
+namespace {
+
+OpReport check_op(const emu::Target& target, const Device& device, ArithOp op, const CheckSettings& settings) {
+  Asking asking(target, device, op);
+  bool more = true;
+  if (const auto first = settings.first.find(op); first != settings.first.end()) {
+    for (const Operands& operands : first->second) more = more && asking.take(operands, "from the corpus");
+  }
+  if (more && settings.level > 0) {
+    vectors::make_cases(target, op, {settings.level, settings.seed}, [&](const vectors::Case& one) { return more = asking.take(one.operands, one.reason); });
+  }
+  for (const Operands& operands : random_cases(target, op, settings.seed, settings.random_cases)) more = more && asking.take(operands, "random");
+  asking.flush();
+  OpReport report = judge(target, device, op, asking.kept());
+  report.judged = report.tested;
+  report.tested = asking.counts().tested;
+  report.cannot = asking.counts().cannot;
+  report.different = asking.counts().different;
+  report.off_by = asking.counts().off_by;
+  return report;
+}
+
+}  // namespace
+
 DeviceReport check_device(const emu::Target& target, const Device& device, const CheckSettings& settings) {
   DeviceReport report{device.name, target.name, settings.seed, settings.level, {}};
-  std::vector<std::vector<Operands>> cases;
-  size_t total = 0, done = 0;
-  for (const ArithOp op : vectors::kAllArithOps) {
-    cases.emplace_back();
-    if (!settings.ops.empty() && std::find(settings.ops.begin(), settings.ops.end(), op) == settings.ops.end()) continue;
+  const std::vector<ArithOp> ops = settings.ops.empty() ? std::vector<ArithOp>(vectors::kAllArithOps.begin(), vectors::kAllArithOps.end()) : settings.ops;
+  for (const ArithOp op : ops) {
+    if (settings.progress) settings.progress(report.ops.size(), ops.size());
     OpReport& one = report.ops.emplace_back();
     one.op = op;
     if (const auto lacking = vectors::lacks(target, op)) {
@@ -127,17 +168,10 @@ DeviceReport check_device(const emu::Target& target, const Device& device, const
       one.verdict = OpVerdict::not_tested;
       one.reason = "the device has no function for it";
     } else {
-      cases.back() = cases_to_ask(target, op, settings);
-      total += cases.back().size();
+      one = check_op(target, device, op, settings);
     }
   }
-  for (OpReport& one : report.ops) {
-    auto& own = cases[static_cast<size_t>(one.op)];
-    if (own.empty()) continue;
-    const size_t count = own.size();
-    one = judge(target, device, one.op, ask_all(target, device, one.op, std::move(own), settings, done, total));
-    done += count;
-  }
+  if (settings.progress) settings.progress(ops.size(), ops.size());
   return report;
 }
 

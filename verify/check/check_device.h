@@ -14,12 +14,12 @@
 namespace assay::verify {
 
 struct CheckSettings {
-  std::vector<ArithOp> ops;                        // empty: all
-  int level = 1;                                   // of the systematic cases
-  uint64_t seed = 1;                               // of both kinds
-  size_t random_cases = 4096;                      // per operation
-  std::map<ArithOp, std::vector<Operands>> first;  // asked before all others: a corpus
-  std::function<void(size_t done, size_t total)> progress;
+  std::vector<ArithOp> ops;                                 // empty: all
+  int level = 1;                                            // of the systematic cases
+  uint64_t seed = 1;                                        // of both kinds
+  size_t random_cases = 4096;                               // per operation
+  std::map<ArithOp, std::vector<Operands>> first;           // asked before all others: a corpus
+  std::function<void(size_t done, size_t total)> progress;  // operations
 };
 
 enum class OpVerdict : uint8_t {
@@ -52,6 +52,7 @@ struct OpReport {
   OpVerdict verdict = OpVerdict::equal;
   std::string reason;  // of not_tested, target_lacks, crashed
   size_t tested = 0;   // answered with a value
+  size_t judged = 0;   // of these, kept for laws and explanations: all, but for very many
   size_t cannot = 0;
   size_t different = 0;
   std::map<int64_t, size_t> off_by;  // got - expected, of those that differ
@@ -74,9 +75,6 @@ DeviceReport check_device(const emu::Target& target, const Device& device, const
 
 // What was tested, as a report: verdict, laws, the simplest case, the explanation.
 OpReport judge(const emu::Target& target, const Device& device, ArithOp op, const std::vector<Tested>& tested);
-
-// The systematic and random cases of one operation, without doubles.
-std::vector<Operands> cases_to_ask(const emu::Target& target, ArithOp op, const CheckSettings& settings);
 
 // The laws as counted on what was tested: of one case each, then, where something differs, of two cases (the partners are asked now).
 std::vector<LawCount> count_laws(const emu::Target& target, const Device& device, ArithOp op, const std::vector<Tested>& tested);

@@ -36,7 +36,8 @@ std::string explanation_text(const OpReport& report) {
   std::string text;
   for (size_t i = 0; i < found.size() && i < kShownExplanations; ++i) text += fmt::format("    {:<14} {}\n", i == 0 ? "explanation" : "or", found[i].words);
   if (found.size() > kShownExplanations) text += fmt::format("    {:<14} {} more changes that give the same on every case\n", "or", found.size() - kShownExplanations);
-  return text + fmt::format("                   reproduces all {} results of the device ({} changes of the target tried)\n", report.tested, report.explanation.tried);
+  return text + fmt::format("                   reproduces all {} results of the device ({} changes of the target tried)\n", report.judged > 0 ? report.judged : report.tested,
+                            report.explanation.tried);
 }
 
 std::string laws_text(const OpReport& report, Law main) {
@@ -52,6 +53,7 @@ std::string difference_text(const emu::Target& target, const OpReport& report) {
   const CounterExample& example = *report.counter_example;
   std::string text = fmt::format("    law broken     {}: {}\n", to_string(example.law), sentence(example.law));
   text += fmt::format("    minimal input  {}\n", describe(report.op, example.minimal.operands));
+  if (!example.found.reason.empty()) text += fmt::format("    shrunk from    {}\n", example.found.reason);
   if (report.verdict == OpVerdict::crashed) return text + fmt::format("    expected       {}\n    got            {}\n", example.minimal.expected.result, report.reason);
   text += fmt::format("    expected       {}\n    got            {}\n", example.minimal.expected.result, example.minimal.got.value);
   text += side_by_side(target, report.op, example.minimal.operands, report.explanation.found.empty() ? nullptr : &report.explanation.found.front());

@@ -8,7 +8,7 @@ std::vector<Tested> test_cases(const emu::Target& target, const Device& device, 
   tested.reserve(cases.size());
   for (size_t i = 0; i < cases.size(); ++i) {
     const vectors::Outcome expected = vectors::evaluate(target, op, cases[i]);
-    tested.push_back({std::move(cases[i]), expected, answers[i]});
+    tested.push_back({std::move(cases[i]), expected, answers[i], {}});
   }
   return tested;
 }

@@ -12,6 +12,7 @@ struct Tested {
   Operands operands;
   vectors::Outcome expected;
   Answer got;
+  std::string reason = {};  // why it was asked, in words, where that is known
 
   bool answered() const { return got.kind == AnswerKind::value; }
   bool differs() const { return answered() && got.value != expected.result; }
