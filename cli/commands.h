@@ -12,5 +12,6 @@ void add_run(CLI::App& app, int& exit_code);
 void add_inspect(CLI::App& app, int& exit_code);
 void add_targets(CLI::App& app, int& exit_code);
 void add_verify(CLI::App& app, int& exit_code);
+void add_vectors(CLI::App& app, int& exit_code);
 
 }  // namespace assay::cli

@@ -37,6 +37,7 @@ int main(int argc, char** argv) {
   assay::cli::add_inspect(app, exit_code);
   assay::cli::add_targets(app, exit_code);
   assay::cli::add_verify(app, exit_code);
+  assay::cli::add_vectors(app, exit_code);
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& success) {

@@ -54,6 +54,10 @@ std::string why(const emu::Target& a, const emu::Target& b, const Pair& pair) {
     if (fa.overflowed != fb.overflowed) return "the sum leaves the accumulator of one of the two";
     return "the two accumulators keep different sums";
   }
+  if (pair.op == ArithOp::average_pool && a.average_pool->form != b.average_pool->form) {
+    return fa.tie != fb.tie ? "tie of the exact quotient in one of the two: the other multiplies by a rounded reciprocal"
+                            : "one of the two divides, the other multiplies by a rounded reciprocal";
+  }
   if (fa.beyond_24 || fb.beyond_24) return "2^24 crossing: binary32 cannot hold the integer that comes to it";
   if (fa.beyond_32 != fb.beyond_32) return "33-bit intermediate: a value on the way needs more than 32 bits in one of the two";
   if (fa.intermediate != fb.intermediate || fa.overflowed != fb.overflowed) return "a register on the way saturates or wraps in one of the two";
