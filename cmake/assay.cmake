@@ -14,6 +14,13 @@ if(ASSAY_SANITIZE)
   target_link_options(assay_options INTERFACE -fsanitize=address,undefined)
 endif()
 
+# assay_precompile(TARGET headers...): where ASSAY_PRECOMPILE says so.
+function(assay_precompile target)
+  if(ASSAY_PRECOMPILE)
+    target_precompile_headers(${target} PRIVATE ${ARGN})
+  endif()
+endfunction()
+
 # assay_room(NAME rooms and libraries it may know): a static library of all sources below the current folder.
 function(assay_room name)
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cc)
