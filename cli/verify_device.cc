@@ -15,6 +15,7 @@
 #include "verify/device/library.h"
 #include "verify/device/pipe.h"
 #include "verify/exhaustive/exhaustive.h"
+#include "verify/self/self.h"
 
 namespace assay::cli {
 
@@ -42,7 +43,10 @@ struct DeviceOptions {
 const char* const kDeviceExamples =
     "  assay verify --target nxp_int8 --dut ./my_dut.so\n"
     "  assay verify --target dsp_int8 --dut ./my_dut.so --op requantize,add --seed 7 --json\n"
-    "  assay verify --target my_chip.toml --pipe \"python3 my_dut.py\" --timeout 30\n";
+    "  assay verify --target my_chip.toml --pipe \"python3 my_dut.py\" --timeout 30\n"
+    "  assay verify --target dsp_int8 --dut ./my_dut.so --exhaustive --op requantize --scale 1518500250/0/43 --bias 1000\n"
+    "  assay verify --target nxp_int8 --dut ./my_dut.so --corpus vectors/corpus --save-corpus found\n"
+    "  assay verify --target my_chip.toml --self --exhaustive\n";
 
 namespace {
 
@@ -110,17 +114,37 @@ int verify_exhaustively(const emu::Target& target, const DeviceOptions& options)
   return differs ? 1 : equal ? 0 : 3;
 }
 
+// Every list of steps and operation that the target has; with --exhaustive the kernel over all accumulators too.
 int verify_ourselves(const emu::Target& target, const DeviceOptions& options) {
-  if (!target.conv) throw Unsupported("target " + target.name, {"ops.conv.supported = false"});
-  verify::ExhaustiveReport report;
+  std::vector<verify::SelfLine> lines;
   {
+    Progress progress("self", options.quiet);
+    verify::SelfSettings settings{options.level, options.seed, [&](size_t done, size_t total) { progress.update(done, total); }};
+    lines = verify::check_step_lists(target, settings);
+    for (auto& line : verify::check_operations(target, settings)) lines.push_back(std::move(line));
+  }
+  bool differs = false;
+  for (const auto& line : lines) {
+    differs |= line.different > 0;
+    if (line.cases == 0) {
+      fmt::print("{:<26} not tested: no drawn constants are legal for it\n", line.what);
+      continue;
+    }
+    fmt::print("{:<26} {:<9}  {} cases: {}{}\n", line.what, line.different == 0 ? "EQUAL" : "NOT_EQUAL", line.cases, line.judges,
+               line.different == 0 ? "" : fmt::format("; {} differ, first: {}", line.different, line.first));
+  }
+  if (options.exhaustive.empty()) return differs ? 1 : 0;
+  verify::ExhaustiveReport report;
+  if (const auto lacking = vectors::lacks(target, vectors::ArithOp::requantize)) {
+    report.untested = *lacking;
+  } else {
     Progress progress("kernel", options.quiet);
     verify::ExhaustiveSettings settings = exhaustive_settings(options);
     settings.progress = [&](size_t done, size_t total) { progress.update(done, total); };
     report = verify::exhaust_kernel(target, settings);
   }
   fmt::print("{}", verify::exhaustive_text(vectors::ArithOp::requantize, report));
-  return report.different > 0 ? 1 : 0;
+  return differs || report.different > 0 ? 1 : 0;
 }
 
 int exit_code(const verify::DeviceReport& report) {

@@ -149,7 +149,7 @@ class Random {
   void accumulator(Operands& o) {
     const auto left = static_cast<int>(at(o, "left_shift")), right = static_cast<int>(at(o, "right_shift"));
     const int shift = std::max(0, right - (multiplier_bits() - 1) - left);
-    const IntType type = t_.accumulate.accumulator.type;
+    const IntType type = t_.accumulate.accumulator.result();
     const Wide drawn = one_in(16) ? (one_in(2) ? type.min() : type.max()) : Wide{near_tie(std::min(shift, 24), one_in(4) ? 31 : std::min(31, shift + 8))} - (one_in(2) ? o[1] : 0);
     o[0] = static_cast<int64_t>(saturate(drawn, type));
   }

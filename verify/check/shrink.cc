@@ -99,7 +99,7 @@ class Shrinker {
     const Wide first = merged[0], second = merged[1];
     if (second == 0 || (op_ == ArithOp::mul && (first == 0 || second == 1))) return false;  // nothing to gain, and no way round in circles
     switch (op_) {
-      case ArithOp::requantize: merged[0] = static_cast<int64_t>(saturate(first + second, target_.accumulate.accumulator.type)); break;
+      case ArithOp::requantize: merged[0] = static_cast<int64_t>(saturate(first + second, target_.accumulate.accumulator.result())); break;
       case ArithOp::add: merged[0] = static_cast<int64_t>(first + second); break;
       case ArithOp::mul: merged[0] = static_cast<int64_t>(first * second); break;
       default: return false;

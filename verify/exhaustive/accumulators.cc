@@ -30,7 +30,7 @@ struct Domain {
 
 // The register's values, at most 2^32 of them.
 Domain domain_of(const emu::Target& target) {
-  const emu::IntType type = target.accumulate.accumulator.type;
+  const emu::IntType type = target.accumulate.accumulator.result();
   if (type.bits <= 32) return {static_cast<int64_t>(type.min()), static_cast<int64_t>(type.max())};
   return {INT32_MIN, INT32_MAX};
 }
@@ -208,7 +208,7 @@ ExhaustiveReport exhaust_kernel(const emu::Target& target, const ExhaustiveSetti
   result.zero_point = constants.zero_point;
   const auto fast =
       emu::FastSteps::prepare(target.conv->steps, Wide{1} << 31, {{static_cast<int64_t>(constants.bias), constants.scale}}, result, {constants.clamp_low, constants.clamp_high});
-  if (!fast || target.accumulate.accumulator.type.bits > 32) {
+  if (!fast || target.accumulate.accumulator.result().bits > 32) {
     ExhaustiveReport report;
     report.untested = "no kernel runs these steps over such accumulators: the reference bodies do";
     return report;

@@ -1,0 +1,279 @@
+// Programs of one instruction over rows of drawn words.
+#include <algorithm>
+#include <optional>
+
+#include "emu/base/error.h"
+#include "emu/machine.h"
+#include "tests/oracle/exact_steps.h"
+#include "verify/check/random_cases.h"
+#include "verify/self/self.h"
+
+namespace assay::verify {
+namespace {
+
+using oracle::Int;
+using vectors::operand_index;
+
+constexpr int64_t kRow = 48;   // results of one program
+constexpr int64_t kTerms = 9;  // products of one sum
+
+// What a register keeps, in the oracle's terms.
+Int kept(const Int& exact, const emu::Accumulator& accumulator) {
+  return accumulator.overflow == emu::Overflow::wrap ? oracle::wrapped(exact, accumulator.type) : oracle::saturated(exact, accumulator.type);
+}
+
+Int finished(const Int& value, const emu::Steps& steps, const emu::StepOperands& operands) {
+  return steps.empty() ? value : oracle::stepped(value, steps, operands).values.back();
+}
+
+// One program, its inputs, and what the oracle makes of them.
+struct Trial {
+  emu::Program program;
+  std::vector<emu::Tensor> inputs;
+  std::vector<Int> expected;
+};
+
+// `o`: a drawn case of the operation; its scale, zero points and bounds are used.
+class Maker {
+ public:
+  Maker(const emu::Target& target, ArithOp op, const Operands& o, uint64_t seed) : t_(target), op_(op), o_(o), state_(seed * 2 + 1) {}
+
+  Trial sums(bool matmul, const emu::Steps& steps) {
+    const bool biased = std::any_of(steps.begin(), steps.end(), [](const emu::Step& s) { return std::holds_alternative<emu::AddBias>(s); });
+    const int64_t zx = at("zero_point"), zw = t_.quantize.weight.symmetry == emu::Symmetry::asymmetric ? 128 : 0;
+    const auto x = words(word(), kRow * kTerms), w = words(t_.storage.weight.type, kTerms);
+    const emu::Ref in = input(word(), matmul ? Shape{kRow, kTerms} : Shape{1, kTerms, 1, kRow}, x, zx);
+    const emu::Ref weights = constant(t_.storage.weight.type, matmul ? Shape{kTerms, 1} : Shape{1, kTerms, 1, 1}, w);
+    const auto bias = biased ? std::optional(constant(t_.storage.bias.type, {1}, {at("bias")})) : std::nullopt;
+    const emu::StepOperands operands = constants();
+    for (int64_t i = 0; i < kRow; ++i) {
+      Int sum = 0;
+      for (int64_t k = 0; k < kTerms; ++k) {
+        const int64_t value = x[static_cast<size_t>(matmul ? i * kTerms + k : k * kRow + i)];
+        sum = kept(sum + Int(value - zx) * (w[static_cast<size_t>(k)] - zw), t_.accumulate.accumulator);
+      }
+      trial_.expected.push_back(finished(sum, steps, operands));
+    }
+    if (matmul) {
+      emu::MatMul op;
+      op.a = in, op.b = weights, op.bias = bias, op.za = zx, op.zb = zw, op.acc = t_.accumulate.accumulator, op.requant = requant(steps);
+      return done(op, {kRow, 1});
+    }
+    emu::Conv op;
+    op.x = in, op.w = weights, op.bias = bias, op.zx = zx, op.zw = zw, op.acc = t_.accumulate.accumulator, op.order = t_.accumulate.order, op.requant = requant(steps);
+    return done(op, {1, 1, 1, kRow});
+  }
+
+  Trial add() {
+    const auto a = words(word(), kRow), b = words(word(), kRow);
+    const emu::Accumulator acc = t_.accumulate.accumulator.alone();
+    const emu::StepOperands operands = constants();
+    const auto scaled = [&](int64_t value, size_t scale_at) {
+      emu::StepOperands own;
+      own.scale = scale(scale_at);
+      return finished(Int(value), t_.add->operand_steps, own);
+    };
+    for (size_t i = 0; i < a.size(); ++i) {
+      const Int sum = kept(kept(scaled(a[i] - o_[2], 4), acc) + scaled(b[i] - o_[3], 7), acc);
+      trial_.expected.push_back(finished(sum, t_.add->steps, operands));
+    }
+    emu::Add op;
+    op.a = input(word(), {kRow}, a, o_[2]), op.b = input(word(), {kRow}, b, o_[3]);
+    op.za = o_[2], op.zb = o_[3], op.acc = acc;
+    op.scale_a = scale_ref(scale(4)), op.scale_b = scale_ref(scale(7)), op.operand_steps = steps_ref(t_.add->operand_steps), op.requant = requant(t_.add->steps);
+    return done(op, {kRow});
+  }
+
+  Trial mul() {
+    const auto a = words(word(), kRow), b = words(word(), kRow);
+    const emu::Accumulator acc = t_.accumulate.accumulator.alone();
+    const emu::StepOperands operands = constants();
+    for (size_t i = 0; i < a.size(); ++i) trial_.expected.push_back(finished(kept(Int(a[i] - o_[2]) * (b[i] - o_[3]), acc), t_.mul->steps, operands));
+    emu::Mul op;
+    op.a = input(word(), {kRow}, a, o_[2]), op.b = input(word(), {kRow}, b, o_[3]);
+    op.za = o_[2], op.zb = o_[3], op.acc = acc, op.requant = requant(t_.mul->steps);
+    return done(op, {kRow});
+  }
+
+  Trial average_pool() {
+    const auto x = words(word(), 2 * kRow);
+    const emu::AverageRule& rule = *t_.average_pool;
+    const emu::StepOperands operands = constants();
+    const bool divide = rule.form == emu::AverageForm::divide;
+    for (size_t i = 0; i < x.size(); i += 2) {
+      Int value = kept(Int(x[i]) + x[i + 1] - 2 * o_[2], t_.accumulate.accumulator.alone());
+      if (divide)
+        value =
+            oracle::rounded(oracle::Rational(value * o_[3] * oracle::power_of_two(operands.scale.left.bits), Int(2) * oracle::power_of_two(operands.scale.right.bits)), rule.round);
+      trial_.expected.push_back(finished(value, rule.steps, operands));
+    }
+    emu::AveragePool op;
+    op.x = input(word(), {1, 1, 1, 2 * kRow}, x, o_[2]), op.kernel = {1, 2}, op.stride = {1, 2}, op.zx = o_[2], op.acc = t_.accumulate.accumulator.alone();
+    if (divide) op.divide = rule.round;
+    op.requant = requant(rule.steps);
+    return done(op, {1, 1, 1, kRow});
+  }
+
+  Trial requantize() {
+    const auto x = words(word(), kRow);
+    const emu::StepOperands operands = constants();
+    const int64_t zx = at("zero_point");
+    for (const int64_t value : x) trial_.expected.push_back(finished(Int(value - zx), t_.requantize->steps, operands));
+    emu::Requantize op;
+    op.x = input(word(), {kRow}, x, zx), op.zx = zx, op.requant = requant(t_.requantize->steps);
+    return done(op, {kRow});
+  }
+
+  Trial table() {
+    const auto x = words(word(), kRow);
+    const unsigned bits = t_.table->form.fraction_bits;
+    for (const int64_t value : x) {
+      const oracle::Rational place(Int(value) - oracle::lowest(word()), oracle::power_of_two(bits));
+      const Int index = oracle::below(place);
+      const auto entry = [&](const Int& i) { return Int(o_[1 + static_cast<size_t>(i)]); };
+      const oracle::Rational between = bits == 0 ? oracle::Rational(0) : oracle::Rational(entry(index + 1) - entry(index)) * (place - oracle::Rational(index));
+      trial_.expected.push_back(entry(index) + oracle::rounded(between, t_.table->form.round));
+    }
+    emu::TableLookup op;
+    op.x = input(word(), {kRow}, x, 0), op.form = t_.table->form;
+    op.table = constant(word(), {static_cast<int64_t>(o_.size()) - 1}, {o_.begin() + 1, o_.end()});
+    zero_point_ = 0;
+    return done(op, {kRow});
+  }
+
+ private:
+  emu::IntType word() const { return t_.storage.activation.type; }
+  int64_t at(const char* name) const { return o_[operand_index(op_, name)]; }
+  bool has(std::string_view name) const {
+    const auto names = vectors::operand_names(op_);
+    return std::find(names.begin(), names.end(), name) != names.end();
+  }
+
+  emu::QScale scale(size_t place) const { return {o_[place], emu::LeftShift{static_cast<uint8_t>(o_[place + 1])}, emu::RightShift{static_cast<uint8_t>(o_[place + 2])}}; }
+  emu::StepOperands constants() {
+    emu::StepOperands operands;
+    operands.scale = scale(operand_index(op_, "multiplier"));
+    const auto number = [&](const char* name) { return emu::Fp32{static_cast<uint32_t>(at(name))}; };
+    if (has("scale_fp32")) operands.scale.fp32 = {number("scale_fp32"), number("bias_fp32"), number("output_fp32"), number("slope_fp32")};
+    if (has("bias")) operands.bias = at("bias");
+    operands.output = word();
+    operands.zero_point = zero_point_ = at("zero_point");
+    operands.clamp_low = at("low"), operands.clamp_high = at("high");
+    own_scale_ = operands.scale;
+    return operands;
+  }
+
+  // Knuth's MMIX generator; its high bits.
+  uint64_t random() { return (state_ = state_ * 6364136223846793005U + 1442695040888963407U) >> 20; }
+  std::vector<int64_t> words(emu::IntType type, int64_t count) {
+    std::vector<int64_t> drawn;
+    const auto low = static_cast<int64_t>(type.min()), high = static_cast<int64_t>(type.max());
+    for (int64_t i = 0; i < count; ++i)
+      drawn.push_back(random() % 8 == 0 ? (random() % 2 == 0 ? low : high) : low + static_cast<int64_t>(random() % static_cast<uint64_t>(high - low + 1)));
+    return drawn;
+  }
+
+  emu::Ref input(emu::IntType type, const Shape& shape, const std::vector<int64_t>& values, int64_t zero_point) {
+    const auto index = static_cast<uint32_t>(trial_.program.values.size());
+    trial_.program.values.push_back({"x" + std::to_string(index), shape, type, zero_point, {}});
+    trial_.program.inputs.push_back({index, emu::Round::half_even, static_cast<int64_t>(type.min()), static_cast<int64_t>(type.max())});
+    trial_.inputs.emplace_back(type, shape, values);
+    return {false, index};
+  }
+  emu::Ref constant(emu::IntType type, const Shape& shape, const std::vector<int64_t>& values) {
+    trial_.program.constants.push_back({"k" + std::to_string(trial_.program.constants.size()), emu::Tensor(type, shape, values)});
+    return {true, static_cast<uint32_t>(trial_.program.constants.size() - 1)};
+  }
+  emu::ScaleRef scale_ref(const emu::QScale& own) {
+    trial_.program.scales.push_back({own});
+    return {static_cast<uint32_t>(trial_.program.scales.size() - 1)};
+  }
+  emu::StepsRef steps_ref(const emu::Steps& steps) {
+    trial_.program.step_lists.push_back(steps);
+    return {static_cast<uint32_t>(trial_.program.step_lists.size() - 1)};
+  }
+  emu::Requant requant(const emu::Steps& steps) { return {scale_ref(own_scale_), steps_ref(steps), {at("low"), at("high")}}; }
+
+  template <class Op>
+  Trial done(const Op& op, const Shape& shape) {
+    const auto result = static_cast<uint32_t>(trial_.program.values.size());
+    trial_.program.values.push_back({"y", shape, word(), zero_point_, {}});
+    trial_.program.instructions.push_back({result, op});
+    trial_.program.outputs = {result};
+    return std::move(trial_);
+  }
+
+  const emu::Target& t_;
+  ArithOp op_;
+  const Operands& o_;
+  uint64_t state_;
+  Trial trial_;
+  int64_t zero_point_ = 0;
+  emu::QScale own_scale_;
+};
+
+struct Subject {
+  std::string name;
+  ArithOp drawn_as;  // whose operands are drawn
+  bool present;
+  std::function<Trial(Maker&)> make;
+};
+
+std::vector<Subject> subjects_of(const emu::Target& t) {
+  // The oracle sums in one register; other accumulators are judged by tests/oracle/accumulator_test.cc.
+  const bool plain = t.accumulate.accumulator.is_plain();
+  const auto can = [&](ArithOp op) { return !vectors::lacks(t, op); };
+  return {{"conv", ArithOp::requantize, plain && t.conv, [&t](Maker& m) { return m.sums(false, t.conv->steps); }},
+          {"matmul", ArithOp::requantize, plain && t.matmul, [&t](Maker& m) { return m.sums(true, t.matmul->steps); }},
+          {"requantize", ArithOp::requantize, t.requantize.has_value(), [](Maker& m) { return m.requantize(); }},
+          {"add", ArithOp::add, can(ArithOp::add), [](Maker& m) { return m.add(); }},
+          {"mul", ArithOp::mul, can(ArithOp::mul), [](Maker& m) { return m.mul(); }},
+          {"average_pool", ArithOp::average_pool, can(ArithOp::average_pool), [](Maker& m) { return m.average_pool(); }},
+          {"table", ArithOp::table, can(ArithOp::table), [](Maker& m) { return m.table(); }}};
+}
+
+// Adds one program's results to the line. Programs that verify refuses (a scale that this instruction could leave 126 bits with) are passed over.
+void judge_trial(SelfLine& line, const Trial& trial, bool& kernel) {
+  try {
+    emu::verify(trial.program);
+  } catch (const InputError&) {
+    return;
+  }
+  emu::Observer nobody;
+  const emu::Machine machine(trial.program, emu::Engine::fast);
+  kernel = kernel && machine.why_reference(0).empty();
+  const auto fast = machine.run(trial.inputs, nobody)[0].values();
+  const auto reference = emu::run(trial.program, trial.inputs, nobody, emu::Engine::reference)[0].values();
+  for (size_t i = 0; i < trial.expected.size(); ++i) {
+    ++line.cases;
+    if (fast[i] == reference[i] && Int(reference[i]) == trial.expected[i]) continue;
+    if (++line.different == 1) {
+      line.first = "element " + std::to_string(i) + ": kernel " + std::to_string(fast[i]) + ", reference " + std::to_string(reference[i]) + ", oracle " + trial.expected[i].str();
+    }
+  }
+}
+
+}  // namespace
+
+std::vector<SelfLine> check_operations(const emu::Target& target, const SelfSettings& settings) {
+  std::vector<SelfLine> lines;
+  const size_t programs = settings.level > 1 ? 600 : 60;
+  const auto subjects = subjects_of(target);
+  for (const Subject& subject : subjects) {
+    if (settings.progress) settings.progress(lines.size(), subjects.size());
+    if (!subject.present) continue;
+    SelfLine& line = lines.emplace_back();
+    line.what = subject.name;
+    bool kernel = true;
+    const auto drawn = random_cases(target, subject.drawn_as, settings.seed, programs * 8);
+    for (size_t i = 0; i < drawn.size(); i += 8) {
+      Maker maker(target, subject.drawn_as, drawn[i], settings.seed + i);
+      judge_trial(line, subject.make(maker), kernel);
+    }
+    line.judges = kernel ? "kernel, reference, oracle" : "reference, oracle (and the kernel where one fits)";
+  }
+  if (settings.progress) settings.progress(subjects.size(), subjects.size());
+  return lines;
+}
+
+}  // namespace assay::verify

@@ -1,0 +1,88 @@
+#include <algorithm>
+
+#include "emu/kernels/fast_steps.h"
+#include "tests/oracle/exact_steps.h"
+#include "verify/check/random_cases.h"
+#include "verify/self/self.h"
+
+namespace assay::verify {
+namespace {
+
+using vectors::operand_index;
+
+struct Named {
+  std::string name;
+  const emu::Steps* steps;
+};
+
+std::vector<Named> lists_of(const emu::Target& t) {
+  std::vector<Named> lists;
+  const auto add = [&](const char* name, const auto& rule) {
+    if (rule) lists.push_back({std::string("steps of ops.") + name, &rule->steps});
+  };
+  add("conv", t.conv), add("conv_transpose", t.conv_transpose), add("matmul", t.matmul), add("mul", t.mul), add("requantize", t.requantize), add("leaky_relu", t.leaky_relu);
+  add("add", t.add), add("concat", t.concat), add("average_pool", t.average_pool), add("softmax", t.softmax);
+  if (t.add) lists.push_back({"operand_steps of ops.add", &t.add->operand_steps});
+  std::erase_if(lists, [](const Named& list) { return list.steps->empty(); });
+  return lists;
+}
+
+emu::StepOperands constants_of(const emu::Target& target, const Operands& o) {
+  const auto at = [&](const char* name) { return o[operand_index(ArithOp::requantize, name)]; };
+  const auto word = [&](const char* name) { return emu::Fp32{static_cast<uint32_t>(at(name))}; };
+  emu::StepOperands operands;
+  operands.bias = at("bias");
+  operands.scale = {at("multiplier"), emu::LeftShift{static_cast<uint8_t>(at("left_shift"))}, emu::RightShift{static_cast<uint8_t>(at("right_shift"))}};
+  operands.scale.fp32 = {word("scale_fp32"), word("bias_fp32"), word("output_fp32"), word("slope_fp32")};
+  operands.output = target.storage.activation.type;
+  operands.zero_point = at("zero_point");
+  operands.clamp_low = at("low");
+  operands.clamp_high = at("high");
+  return operands;
+}
+
+SelfLine check_list(const emu::Target& target, const Named& list, const std::vector<Operands>& cases) {
+  SelfLine line;
+  line.what = list.name;
+  bool kernel = true;
+  for (const Operands& one : cases) {
+    const emu::StepOperands operands = constants_of(target, one);
+    const auto accumulator = static_cast<int32_t>(saturate(one[0], emu::kS32));
+    emu::StepEvents events;
+    const Wide reference = emu::requantize(accumulator, *list.steps, operands, events);
+    const oracle::Int judged = oracle::stepped(oracle::Int(accumulator), *list.steps, operands).values.back();
+    bool equal = oracle::to_int(reference) == judged;
+    emu::ValueInfo result;
+    result.type = operands.output;
+    result.zero_point = operands.zero_point;
+    const auto fast =
+        emu::FastSteps::prepare(*list.steps, Wide{1} << 31, {{static_cast<int64_t>(operands.bias), operands.scale}}, result, {operands.clamp_low, operands.clamp_high});
+    if (fast) {
+      int64_t by_kernel = 0;
+      emu::FastSteps::RowCounts counts;
+      fast->run(&accumulator, 1, 0, &by_kernel, counts);
+      equal = equal && by_kernel == reference;
+    }
+    kernel = kernel && fast.has_value();
+    ++line.cases;
+    if (!equal && ++line.different == 1) line.first = describe(ArithOp::requantize, one);
+  }
+  line.judges = kernel ? "kernel, reference, oracle" : "reference, oracle (and the kernel where one fits)";
+  return line;
+}
+
+}  // namespace
+
+std::vector<SelfLine> check_step_lists(const emu::Target& target, const SelfSettings& settings) {
+  const auto cases = random_cases(target, ArithOp::requantize, settings.seed, settings.level > 1 ? 20000 : 2000);
+  std::vector<SelfLine> lines;
+  const auto lists = lists_of(target);
+  for (const Named& list : lists) {
+    if (settings.progress) settings.progress(lines.size(), lists.size());
+    lines.push_back(check_list(target, list, cases));
+  }
+  if (settings.progress) settings.progress(lines.size(), lists.size());
+  return lines;
+}
+
+}  // namespace assay::verify
