@@ -127,10 +127,10 @@ int verify_ourselves(const emu::Target& target, const DeviceOptions& options) {
   for (const auto& line : lines) {
     differs |= line.different > 0;
     if (line.cases == 0) {
-      fmt::print("{:<26} not tested: no drawn constants are legal for it\n", line.what);
+      fmt::print("{:<30} not tested: no drawn constants are legal for it\n", line.what);
       continue;
     }
-    fmt::print("{:<26} {:<9}  {} cases: {}{}\n", line.what, line.different == 0 ? "EQUAL" : "NOT_EQUAL", line.cases, line.judges,
+    fmt::print("{:<30} {:<9}  {} cases: {}{}\n", line.what, line.different == 0 ? "EQUAL" : "NOT_EQUAL", line.cases, line.judges,
                line.different == 0 ? "" : fmt::format("; {} differ, first: {}", line.different, line.first));
   }
   if (options.exhaustive.empty()) return differs ? 1 : 0;
