@@ -140,7 +140,7 @@ int run_vectors(const VectorsOptions& options) {
 void add_vectors(CLI::App& app, int& exit_code) {
   const auto options = std::make_shared<VectorsOptions>();
   auto* command = app.add_subcommand("vectors", "Stimuli for other people's test benches, with what the target answers; inputs that tell two targets apart");
-  command->add_option("--target", options->target, "A target's name or a path ending in .toml")->required();
+  command->add_option("-t,--target", options->target, "A target's name or a path ending in .toml")->required();
   add_targets_dir_option(*command, options->targets_dir);
   command->add_option("--op", options->op, "requantize, quantize, rounding, lut, add, mul, average_pool, dot or all")->capture_default_str();
   command->add_option("--against", options->against,
