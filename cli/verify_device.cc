@@ -87,11 +87,12 @@ verify::ExhaustiveSettings exhaustive_settings(const DeviceOptions& options) {
 }
 
 // Each operation's domain; what differs is judged on a sample of it.
-int verify_exhaustively(const emu::Target& target, const DeviceOptions& options) {
+int verify_exhaustively(const emu::Target& target, const DeviceOptions& options, bool json) {
   verify::ExhaustiveSettings settings = exhaustive_settings(options);
   std::vector<verify::Device> devices;
   for (int i = 0; i < options.threads; ++i) devices.push_back(open(options));
   bool equal = false, differs = false;
+  std::string reports;
   const auto asked = ops_of(options.ops);
   for (const auto op : vectors::kAllArithOps) {
     if (!asked.empty() && std::find(asked.begin(), asked.end(), op) == asked.end()) continue;
@@ -101,31 +102,26 @@ int verify_exhaustively(const emu::Target& target, const DeviceOptions& options)
     } else if (!devices[0].has(op)) {
       report.untested = "the device has no function for it";
     } else {
-      Progress progress(std::string(vectors::to_string(op)), options.quiet);
+      Progress progress(std::string(vectors::to_string(op)), options.quiet || json);
       settings.progress = [&](size_t done, size_t total) { progress.update(done, total); };
       report = op == vectors::ArithOp::requantize ? verify::exhaust_requantize(target, devices, settings) : verify::exhaust_words(target, devices[0], op, settings);
     }
-    fmt::print("{}", verify::exhaustive_text(op, report));
-    if (!report.sample.empty() && (report.different > 0 || !report.untested.empty()))
+    if (json) {
+      reports += (reports.empty() ? "" : ",\n") + verify::exhaustive_json(op, report);
+    } else {
+      fmt::print("{}", verify::exhaustive_text(op, report));
+    }
+    if (!json && !report.sample.empty() && (report.different > 0 || !report.untested.empty()))
       fmt::print("of a sample:\n{}", verify::op_text(target, verify::judge(target, devices[0], op, report.sample)));
     differs |= report.different > 0 || report.untested.find("crashed") != std::string::npos || report.untested.find("did not answer") != std::string::npos;
     equal |= report.untested.empty() && report.different == 0;
   }
+  if (json) fmt::print("[\n{}\n]\n", reports);
   return differs ? 1 : equal ? 0 : 3;
 }
 
-// Every list of steps and operation that the target has; with --exhaustive the kernel over all accumulators too.
-int verify_ourselves(const emu::Target& target, const DeviceOptions& options) {
-  std::vector<verify::SelfLine> lines;
-  {
-    Progress progress("self", options.quiet);
-    verify::SelfSettings settings{options.level, options.seed, [&](size_t done, size_t total) { progress.update(done, total); }};
-    lines = verify::check_step_lists(target, settings);
-    for (auto& line : verify::check_operations(target, settings)) lines.push_back(std::move(line));
-  }
-  bool differs = false;
+void print_lines(const std::vector<verify::SelfLine>& lines) {
   for (const auto& line : lines) {
-    differs |= line.different > 0;
     if (line.cases == 0) {
       fmt::print("{:<30} not tested: no drawn constants are legal for it\n", line.what);
       continue;
@@ -133,17 +129,37 @@ int verify_ourselves(const emu::Target& target, const DeviceOptions& options) {
     fmt::print("{:<30} {:<9}  {} cases: {}{}\n", line.what, line.different == 0 ? "EQUAL" : "NOT_EQUAL", line.cases, line.judges,
                line.different == 0 ? "" : fmt::format("; {} differ, first: {}", line.different, line.first));
   }
-  if (options.exhaustive.empty()) return differs ? 1 : 0;
+}
+
+// Every list of steps and operation that the target has; with --exhaustive the kernel over all accumulators too.
+int verify_ourselves(const emu::Target& target, const DeviceOptions& options, bool json) {
+  std::vector<verify::SelfLine> lines;
+  {
+    Progress progress("self", options.quiet || json);
+    verify::SelfSettings settings{options.level, options.seed, [&](size_t done, size_t total) { progress.update(done, total); }};
+    lines = verify::check_step_lists(target, settings);
+    for (auto& line : verify::check_operations(target, settings)) lines.push_back(std::move(line));
+  }
+  const bool differs = std::any_of(lines.begin(), lines.end(), [](const verify::SelfLine& line) { return line.different > 0; });
+  if (!json) print_lines(lines);
+  if (options.exhaustive.empty()) {
+    if (json) fmt::print("{}\n", verify::self_json(lines));
+    return differs ? 1 : 0;
+  }
   verify::ExhaustiveReport report;
   if (const auto lacking = vectors::lacks(target, vectors::ArithOp::requantize)) {
     report.untested = *lacking;
   } else {
-    Progress progress("kernel", options.quiet);
+    Progress progress("kernel", options.quiet || json);
     verify::ExhaustiveSettings settings = exhaustive_settings(options);
     settings.progress = [&](size_t done, size_t total) { progress.update(done, total); };
     report = verify::exhaust_kernel(target, settings);
   }
-  fmt::print("{}", verify::exhaustive_text(vectors::ArithOp::requantize, report));
+  if (json) {
+    fmt::print("{{\"self\": {},\n\"exhaustive\": {}}}\n", verify::self_json(lines), verify::exhaustive_json(vectors::ArithOp::requantize, report));
+  } else {
+    fmt::print("{}", verify::exhaustive_text(vectors::ArithOp::requantize, report));
+  }
   return differs || report.different > 0 ? 1 : 0;
 }
 
@@ -163,9 +179,9 @@ std::shared_ptr<DeviceOptions> add_device_options(CLI::App& command) {
       ->check(CLI::IsMember({"text", "binary"}))
       ->needs(pipe)
       ->capture_default_str();
-  group->add_option("--target", options->target, "The target: a name, or a file ending in .toml")->type_name("NAME|FILE");
+  group->add_option("-t,--target", options->target, "The target: a name, or a file ending in .toml")->type_name("NAME|FILE");
   group->add_option("--targets", options->targets_dir, "Folder of target files")->type_name("DIR");
-  group->add_option("--op", options->ops, "Only these operations: rounding, quantize, requantize, add, mul, average_pool, table, dot")->delimiter(',');
+  auto* op = group->add_option("--op", options->ops, "Only these operations: rounding, quantize, requantize, add, mul, average_pool, table, dot")->delimiter(',');
   group->add_option("--timeout", options->timeout_seconds, "Seconds that the device may be silent")->check(CLI::Range(1, 3600))->capture_default_str();
   group->add_option("--level", options->level, "1: seconds; 2: minutes")->check(CLI::Range(1, 2))->capture_default_str();
   group->add_option("--seed", options->seed, "Of the random cases")->capture_default_str();
@@ -181,7 +197,7 @@ std::shared_ptr<DeviceOptions> add_device_options(CLI::App& command) {
   group->add_option("--threads", options->threads, "For --exhaustive")->check(CLI::Range(1, 256))->capture_default_str();
   group->add_option("--corpus", options->corpus, "Ask the counter-examples of this folder first")->type_name("DIR");
   group->add_option("--save-corpus", options->save_corpus, "Keep the counter-examples that are found, one JSON file each")->type_name("DIR");
-  group->add_flag("--self", options->self, "Instead of a device: our own kernels and reference, against exact rationals");
+  group->add_flag("--self", options->self, "Instead of a device: our own kernels and reference, against exact rationals; of all operations")->excludes(op);
   group->add_flag("--quiet", options->quiet, "No progress");
   return options;
 }
@@ -193,8 +209,8 @@ bool wants_device(const DeviceOptions& options) {
 int verify_device(const DeviceOptions& options, bool json) {
   if (options.target.empty()) throw InputError("--target is missing: which target's arithmetic the device should have (assay targets lists them)");
   const emu::Target target = emu::load_target(emu::find_target(options.target, targets_dir_or_default(options.targets_dir)));
-  if (options.self) return verify_ourselves(target, options);
-  if (!options.exhaustive.empty()) return verify_exhaustively(target, options);
+  if (options.self) return verify_ourselves(target, options, json);
+  if (!options.exhaustive.empty()) return verify_exhaustively(target, options, json);
   verify::CheckSettings settings;
   settings.ops = ops_of(options.ops);
   settings.level = options.level;

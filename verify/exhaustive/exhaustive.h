@@ -49,7 +49,8 @@ ExhaustiveReport exhaust_kernel(const emu::Target& target, const ExhaustiveSetti
 // of 12 significant bits. average_pool: all sums of 1 to 16 and 49 words. dot: all products.
 ExhaustiveReport exhaust_words(const emu::Target& target, const Device& device, ArithOp op, const ExhaustiveSettings& settings);
 
-// A line for people.
+// A line for people, and a JSON object: op, verdict (EQUAL, NOT_EQUAL, or untested with the reason), what, by, cases, different, seconds.
 std::string exhaustive_text(ArithOp op, const ExhaustiveReport& report);
+std::string exhaustive_json(ArithOp op, const ExhaustiveReport& report);
 
 }  // namespace assay::verify

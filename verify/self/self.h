@@ -18,6 +18,9 @@ struct SelfLine {
   std::string first;  // the first that differs, in words
 };
 
+// A JSON list of these: what, verdict (EQUAL, NOT_EQUAL or untested), judges, cases, different, first.
+std::string self_json(const std::vector<SelfLine>& lines);
+
 struct SelfSettings {
   int level = 1;  // 2: ten times as many cases
   uint64_t seed = 1;

@@ -1,0 +1,43 @@
+// Our own arithmetic, held against itself and the oracle as `assay verify --self` does.
+#include "verify/self/self.h"
+
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "emu/target/load_target.h"
+#include "tests/verify/devices.h"
+
+namespace assay::verify {
+namespace {
+
+void expect_equal(const emu::Target& target) {
+  std::vector<SelfLine> lines = check_step_lists(target, {});
+  EXPECT_FALSE(lines.empty()) << target.name;
+  for (SelfLine& line : check_operations(target, {})) lines.push_back(std::move(line));
+  for (const SelfLine& line : lines) {
+    EXPECT_EQ(line.different, 0U) << target.name << ", " << line.what << ": " << line.first;
+    EXPECT_GT(line.cases, 0U) << target.name << ", " << line.what;
+  }
+}
+
+TEST(Self, KernelsReferenceAndOracleAgreeOnTheBuiltInTargets) {
+  for (const char* name : {"nxp_int8", "dsp_int8"}) expect_equal(target_named(name));
+}
+
+TEST(Self, TheyAgreeOnATargetThatIsNotBuiltIn) {
+  for (const char* name : {"tflite_double", "xnnpack_fp32"}) {
+    expect_equal(emu::load_target(std::string(ASSAY_SOURCE_DIR) + "/docs/examples/targets/" + name + ".toml"));
+  }
+}
+
+TEST(Self, JsonSaysWhatDiffers) {
+  const auto json = nlohmann::json::parse(self_json({{"steps of ops.conv", "kernel, oracle", 5, 2, "accumulator 7"}, {"conv", "kernel", 9, 0, ""}, {"mul", "", 0, 0, ""}}));
+  EXPECT_EQ(json[0]["verdict"], "NOT_EQUAL");
+  EXPECT_EQ(json[0]["first"], "accumulator 7");
+  EXPECT_EQ(json[1]["verdict"], "EQUAL");
+  EXPECT_EQ(json[2]["verdict"], "untested");
+}
+
+}  // namespace
+}  // namespace assay::verify
