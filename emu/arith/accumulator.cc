@@ -194,7 +194,7 @@ bool Sum::overflowed() const {
 }
 
 bool fits(const Accumulator& accumulator, Wide worst_magnitude) {
-  const auto holds = [&](IntType type) { return worst_magnitude <= type.max() && (!type.is_signed || -worst_magnitude >= type.min()); };
+  const auto holds = [&](IntType type) { return worst_magnitude <= type.max() && -worst_magnitude >= type.min(); };
   if (accumulator.fp32) return worst_magnitude <= Wide{1} << 24;
   return holds(accumulator.type) && (!accumulator.pairs || holds(accumulator.pairs->type)) && (!accumulator.spill || holds(accumulator.spill->into.type));
 }

@@ -106,10 +106,11 @@ class Mutate(unittest.TestCase):
         self.assertEqual(mutate.killer("[ RUN      ] A.B\n[       OK ] A.B (3 ms)\n[ RUN      ] P/C.D/0\n"), "P/C.D/0")
         self.assertEqual(mutate.killer("[  FAILED  ] P/C.D/0, where GetParam() = 3 (1 ms)\n"), "P/C.D/0")
 
-    def test_slow_tests_come_second(self):
-        quick, slow = mutate.stages({"A.B": 0.1, "A.C": 9.0, "A.D": 0.2})
-        self.assertEqual((quick[0], slow[0]), ("A.B:A.D", "A.C"))
-        self.assertGreater(slow[1], 9)
+    def test_slow_tests_come_last(self):
+        plan = mutate.stages({"A.B": 0.01, "A.C": 9.0, "A.D": 0.02, "A.E": 0.05})
+        self.assertEqual([tests for tests, _ in plan], ["A.B:A.D", "A.E", "A.C"])
+        self.assertGreater(plan[2][1], 9)
+        self.assertEqual([tests for tests, _ in mutate.stages({"A.B": 3.0})], ["", "", "A.B"])
 
     def test_the_list_fits_the_sources(self):
         mutants = mutate.read_list(mutate.LIST.read_text())

@@ -124,10 +124,10 @@ RC_GTEST_PROP(ConvSums, OneDnnsEqualThePlainSumWhereItSaysSo, ()) {
 TEST(ConvSums, ABandTakenTwiceInPartIsGivenOnce) {
   for (const int64_t stride : {1, 2}) {
     ConvGeometry g;
-    g.batch = 2, g.channels = 3, g.outputs = 18, g.kernel_h = g.kernel_w = 3, g.stride_h = g.stride_w = stride, g.height = 53, g.width = 71, g.zx = 5, g.zw = -3;
+    g.batch = 2, g.channels = 3, g.outputs = 18, g.kernel_h = g.kernel_w = 3, g.stride_h = g.stride_w = stride, g.height = 53 * stride, g.width = 71, g.zx = 5, g.zw = -3;
     g.pad_top = g.pad_left = g.pad_bottom = g.pad_right = 1;
     g.out_h = (g.height - 1) / stride + 1, g.out_w = (g.width - 1) / stride + 1;
-    Tensor x(kS8, {2, 3, 53, 71});
+    Tensor x(kS8, {2, 3, g.height, g.width});
     for (size_t i = 0; i < x.size(); ++i) x.set(i, static_cast<int64_t>(i * 2654435761U >> 7 & 255) - 128);
     std::vector<int64_t> w(static_cast<size_t>(g.outputs * g.products()));
     for (size_t i = 0; i < w.size(); ++i) w[i] = static_cast<int64_t>(i * 40503U >> 3 & 255) - 128;

@@ -131,5 +131,92 @@ TEST(FastSteps, EveryRoundingModeEqualsTheDefinitionOnAll16BitValues) {
   }
 }
 
+TEST(FastSteps, TheChannelThatShiftsLeastDecidesTheLanes) {
+  ValueInfo result;
+  ChannelConstants least, most;
+  least.scale.multiplier = most.scale.multiplier = 1 << 20;
+  most.scale.right = RightShift{30};
+  const auto fast = FastSteps::prepare(parse_steps("shift_right scale floor; multiply; saturate output"), Wide{1} << 20, {least, most}, result, {});
+  ASSERT_TRUE(fast.has_value());
+  EXPECT_FALSE(fast->narrow());
+  const int32_t accumulators[] = {1 << 20};
+  int8_t results[1];
+  FastSteps::RowCounts counts;
+  fast->run(accumulators, 1, 0, results, counts);
+  EXPECT_EQ(results[0], 127);
+  EXPECT_EQ(counts.output, 1U);
+}
+
+TEST(FastSteps, RefusesAListThatKeepsItsOutputTwice) {
+  const ValueInfo result;
+  for (const char* list : {"saturate output; add_zero_point; saturate output", "wrap output; saturate output"}) {
+    EXPECT_FALSE(FastSteps::prepare(parse_steps(list), 1000, {ChannelConstants{}}, result, {}).has_value()) << list;
+  }
+}
+
+// Every accumulator near zero, so that each bound is met, left and just not left; results and counts.
+void expect_the_definition(const char* list, const ChannelConstants& constants) {
+  const Steps steps = parse_steps(list);
+  const ValueInfo result{"y", {}, kS8, 3, {}};
+  const ClampBounds clamp{-20, 30};
+  std::vector<int32_t> accumulators;
+  for (int32_t a = -400; a <= 400; ++a) accumulators.push_back(a);
+  const auto fast = FastSteps::prepare(steps, 400, {constants}, result, clamp);
+  ASSERT_TRUE(fast.has_value()) << list;
+  std::vector<int8_t> results(accumulators.size());
+  FastSteps::RowCounts counts, expected;
+  fast->run(accumulators.data(), accumulators.size(), 0, results.data(), counts);
+  const StepOperands operands{constants.bias, constants.scale, kS8, 3, clamp.low, clamp.high};
+  for (size_t i = 0; i < accumulators.size(); ++i) {
+    StepEvents events;
+    EXPECT_EQ(results[i], static_cast<int8_t>(requantize(accumulators[i], steps, operands, events))) << list << " of " << accumulators[i];
+    expected.intermediate += events.intermediate ? 1 : 0;
+    expected.output += events.output ? 1 : 0;
+  }
+  EXPECT_EQ(counts.intermediate, expected.intermediate) << list;
+  EXPECT_EQ(counts.output, expected.output) << list;
+}
+
+TEST(FastSteps, ListsNextToTheCommonFormAreNotTakenForIt) {
+  for (const char* list : {"saturate output",
+                           "add_bias; multiply; shift_right scale half_even; add_zero_point; saturate output; clamp",
+                           "saturate output; clamp -5 5",
+                           "clamp -5 5; saturate output",
+                           "clamp; saturate output",
+                           "multiply 3; saturate output",
+                           "multiply 3; multiply; saturate output",
+                           "saturate 6; saturate output",
+                           "saturate 6",
+                           "saturate 6; clamp",
+                           "shift_right 2 half_up; multiply; saturate output",
+                           "shift_right 2 floor; shift_right scale ceil; saturate output",
+                           "add_zero_point; add_bias; saturate output",
+                           "add_bias; add_bias; saturate output",
+                           "add_zero_point; add_zero_point; saturate output",
+                           "saturate output; add_zero_point; clamp -100 100",
+                           "multiply; add_bias; saturate output",
+                           "add 9; saturate output",
+                           "wrap 7; saturate output",
+                           "wrap 6; saturate output; clamp",
+                           "shift_left 2; saturate output",
+                           "shift_left scale; saturate output"}) {
+    expect_the_definition(list, {17, {5, LeftShift{1}, RightShift{3}}});
+    expect_the_definition(list, {-40, {-3, LeftShift{0}, RightShift{0}}});
+  }
+}
+
+TEST(FastSteps, ABiasThatTakesTheSumBeyond32BitsTakesTheLanesWithIt) {
+  const ValueInfo result{"y", {}, kS8, 0, {}};
+  const ChannelConstants constants{(int64_t{1} << 31) - 1, {}};
+  const auto fast = FastSteps::prepare(parse_steps("add_bias; shift_right 24 floor; saturate output"), Wide{1} << 20, {constants}, result, {});
+  ASSERT_TRUE(fast.has_value());
+  const int32_t accumulators[] = {1 << 20};
+  int8_t results[1];
+  FastSteps::RowCounts counts;
+  fast->run(accumulators, 1, 0, results, counts);
+  EXPECT_EQ(results[0], 127);  // (2^31 - 1 + 2^20) / 2^24 is 128
+  EXPECT_EQ(counts.output, 1U);
+}
+
 }  // namespace
 }  // namespace assay::emu

@@ -106,7 +106,7 @@ int64_t any_zero_point(IntType type) {
 RC_GTEST_PROP(KernelEqualsReference, Conv, ()) {
   OneInstruction one;
   const IntType x_type = any_8_bit(), w_type = any_8_bit();
-  const int64_t groups = *element(1, 2), inputs = *inRange(1, 20), outputs = groups * *inRange(1, 20), kernel = *inRange(1, 4), size = *inRange<int64_t>(kernel, 9);
+  const int64_t groups = *element(1, 2), inputs = *inRange(1, 20), outputs = groups * *inRange(1, 20), kernel = *inRange(1, 4), size = *inRange<int64_t>(2 * kernel, 10);
   Conv op;
   op.x = one.value(x_type, {1, inputs * groups, size, size});
   op.w = one.constant(one.any_tensor(w_type, {outputs, inputs, kernel, kernel}));
@@ -114,8 +114,10 @@ RC_GTEST_PROP(KernelEqualsReference, Conv, ()) {
   if (bias) op.bias = one.constant(one.any_tensor(IntType{20, true}, {outputs}));
   op.groups = groups, op.zx = any_zero_point(x_type), op.zw = any_zero_point(w_type);
   op.pads = {1, 0, *inRange(0, 2), 2};
+  op.stride = {*inRange(1, 3), *inRange(1, 3)}, op.dilation = {*inRange(1, 3), *inRange(1, 3)};
+  const auto extent = [&](size_t which) { return (size + op.pads[which] + op.pads[2 + which] - op.dilation[which] * (kernel - 1) - 1) / op.stride[which] + 1; };
   op.requant = one.requant(static_cast<size_t>(outputs), bias);
-  one.result(*element(kS8, kU8, kS16), {1, outputs, size + 1 + op.pads[2] - kernel + 1, size + 2 - kernel + 1});
+  one.result(*element(kS8, kU8, kS16), {1, outputs, extent(0), extent(1)});
   RC_PRE(one.kernel_equals_reference(op));
 }
 
@@ -195,19 +197,99 @@ RC_GTEST_PROP(KernelEqualsReference, Concat, ()) {
   RC_PRE(one.kernel_equals_reference(op));
 }
 
-TEST(Kernel, RefusesASumThatCouldLeaveItsAccumulator) {
+// A 1x1 Conv of one unsigned pixel of `inputs` channels, and why it has no kernel.
+std::string why_reference(int64_t inputs, int64_t zx, const std::vector<int64_t>& weights, int64_t zw, const Accumulator& accumulator) {
+  const int64_t outputs = static_cast<int64_t>(weights.size()) / inputs;
   Program program;
-  program.values = {{"x", {1, 1, 1, 1}, kU8, 0, {}}, {"y", {1, 1, 1, 1}, kS8, 0, {}}};
-  program.constants = {{"w", Tensor(kS8, {1, 1, 1, 1}, {127})}};
+  program.values = {{"x", {1, inputs, 1, 1}, kU8, 0, {}}, {"y", {1, outputs, 1, 1}, kS8, 0, {}}};
+  program.constants = {{"w", Tensor(kS8, {outputs, inputs, 1, 1}, weights)}};
   program.scales = {{QScale{}}};
   program.step_lists = {parse_steps("saturate output")};
   const std::vector<const Tensor*> none;
   Conv op;
   op.w = {true, 0};
-  op.acc = {IntType{15, true}, Overflow::wrap};  // 255 * 127 = 32385 needs 16 bits
-  EXPECT_NE(prepare_kernel(op, OpContext(program, 1, none)).why_reference.find("accumulator"), std::string::npos);
-  op.acc = {IntType{16, true}, Overflow::wrap};
-  EXPECT_EQ(prepare_kernel(op, OpContext(program, 1, none)).why_reference, "");
+  op.zx = zx, op.zw = zw, op.acc = accumulator;
+  return prepare_kernel(op, OpContext(program, 1, none)).why_reference;
+}
+
+TEST(Kernel, RefusesASumThatCouldLeaveItsAccumulator) {
+  struct Row {
+    const char* what;
+    int64_t zx;
+    std::vector<int64_t> weights;
+    int64_t zw;
+  };
+  // The worst sum of each is 255 * 127 = 32385, which needs 16 bits with a sign.
+  const Row rows[] = {{"the greatest x", 0, {127}, 0},      {"the least x", 255, {127}, 0},
+                      {"a negative weight", 0, {-127}, 0},  {"a weight that its zero point makes large", 0, {0}, -127},
+                      {"the first output", 0, {127, 1}, 0}, {"the last output", 0, {1, 127}, 0}};
+  for (const Row& row : rows) {
+    for (const Overflow rule : {Overflow::wrap, Overflow::saturate}) {
+      EXPECT_NE(why_reference(1, row.zx, row.weights, row.zw, {IntType{15, true}, rule}).find("accumulator"), std::string::npos) << row.what;
+      EXPECT_EQ(why_reference(1, row.zx, row.weights, row.zw, {IntType{16, true}, rule}), "") << row.what;
+      EXPECT_NE(why_reference(1, row.zx, row.weights, row.zw, {IntType{16, false}, rule}).find("accumulator"), std::string::npos) << row.what << ", which may be negative";
+    }
+  }
+}
+
+TEST(Kernel, RefusesASumThatCouldLeave32Bits) {
+  const Accumulator wide{IntType{40, true}, Overflow::wrap};
+  // 255 * 255 times 33025 is the last multiple below 2^31.
+  EXPECT_EQ(why_reference(33025, 0, std::vector<int64_t>(33025, -128), 127, wide), "");
+  EXPECT_NE(why_reference(33026, 0, std::vector<int64_t>(33026, -128), 127, wide).find("32 bits"), std::string::npos);
+}
+
+// Why a binary operation on bytes, u8 and s8, has no kernel.
+template <class Op>
+std::string why_reference(Op op, const std::string& operand_steps) {
+  Program program;
+  program.values = {{"a", {1}, IntType{5, false}, 0, {}}, {"b", {1}, kS8, 0, {}}, {"y", {1}, kS8, 0, {}}};
+  program.scales = {{QScale{}}};
+  program.step_lists = {parse_steps("saturate output"), parse_steps(operand_steps)};
+  const std::vector<const Tensor*> none;
+  op.a = {false, 0}, op.b = {false, 1};
+  if constexpr (!std::is_same_v<Op, Mul>) op.operand_steps = {1};
+  return prepare_kernel(op, OpContext(program, 2, none)).why_reference;
+}
+
+TEST(Kernel, RefusesAProductThatCouldLeaveItsAccumulator) {
+  Mul op;
+  op.acc = {IntType{12, true}, Overflow::wrap};  // 31 * -128 = -3968 needs 13 bits
+  EXPECT_NE(why_reference(op, "").find("accumulator"), std::string::npos);
+  op.acc = {IntType{13, true}, Overflow::wrap};
+  EXPECT_EQ(why_reference(op, ""), "");
+}
+
+TEST(Kernel, RefusesSumsThatCouldLeave32BitsAndStepsThatOverflowOnEitherSide) {
+  Add op;
+  op.acc = {IntType{40, true}, Overflow::wrap};
+  EXPECT_EQ(why_reference(op, "shift_left 23"), "");
+  EXPECT_NE(why_reference(op, "shift_left 24").find("32 bits"), std::string::npos);
+  EXPECT_NE(why_reference(op, "saturate 7").find("operand"), std::string::npos) << "only b leaves 7 bits";
+  op.za = -100, op.zb = 127;
+  EXPECT_NE(why_reference(op, "saturate 8").find("operand"), std::string::npos) << "both leave 8 bits";
+  op.za = 0, op.zb = 0;
+  EXPECT_EQ(why_reference(op, "saturate 8"), "");
+}
+
+// Every word of s8, once in each of two channels.
+TEST(Kernel, AMapCountsBothKindsOfOverflowByChannel) {
+  Program program;
+  program.values = {{"x", {1, 2, 256}, kS8, 0, {}}, {"y", {1, 2, 256}, IntType{5, true}, 3, {}}};
+  program.scales = {{QScale{}, {2, LeftShift{0}, RightShift{0}}}};
+  program.step_lists = {parse_steps("multiply; saturate 6; add_zero_point; saturate output")};
+  Tensor x(kS8, {1, 2, 256});
+  for (size_t i = 0; i < x.size(); ++i) x.set(i, static_cast<int64_t>(i % 256) - 128);
+  const std::vector<const Tensor*> values = {&x, nullptr};
+  const OpContext context(program, 1, values);
+  const Requantize op{{false, 0}, 0, {{0}, {0}, {}}};
+  const PreparedKernel prepared = prepare_kernel(op, context);
+  ASSERT_TRUE(prepared.kernel) << prepared.why_reference;
+  OpRun fast, slow;
+  EXPECT_EQ(prepared.kernel(context, fast), execute(op, context, slow));
+  EXPECT_EQ(fast.overflows, slow.overflows);
+  EXPECT_EQ(fast.overflows.intermediate, (std::vector<uint64_t>{256 - 64, 256 - 32}));
+  EXPECT_EQ(fast.overflows.output, (std::vector<uint64_t>{256 - 32, 256 - 16}));
 }
 
 }  // namespace

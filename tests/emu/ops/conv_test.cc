@@ -202,5 +202,16 @@ TEST(Conv, AnImageSmallerThanTheKernelGivesNoOutput) {
   EXPECT_EQ(one.result(kS8, {1, 1, 0, 0}).run(conv).values, Values{});
 }
 
+TEST(Conv, GroupsDivideTheOutputChannels) {
+  OneOp one;
+  Conv op;
+  op.x = one.value(kS8, {1, 2, 1, 1}, {1, 2});
+  op.w = one.constant(kS8, {3, 1, 1, 1}, {1, 1, 1});
+  op.groups = 2;
+  op.requant = one.requant("saturate output");
+  one.result(kS8, {1, 3, 1, 1});
+  EXPECT_NE(one.problems(op).find("3 output channels, which 2 groups do not divide"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace assay::emu::one_op
