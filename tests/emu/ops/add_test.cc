@@ -136,5 +136,15 @@ TEST(SubLaws, EqualsTheOracleInAnyRegister) {
   expect_oracle<Sub>(-1);
 }
 
+TEST(Add, CountsTheSecondOperandsSaturationToo) {
+  OneOp one;
+  Add op = plain<Add>(one, one.value(kS8, {1, 2}, {5, 5}), one.value(kS8, {1, 2}, {100, 5}));
+  op.operand_steps = one.steps("saturate 6");
+  one.result(kS8, {1, 2});
+  const Outcome outcome = one.run(op);
+  EXPECT_EQ(outcome.values, (Values{36, 10}));
+  EXPECT_EQ(outcome.overflows, (OverflowCounts{{}, {1, 0}, {}}));
+}
+
 }  // namespace
 }  // namespace assay::emu::one_op

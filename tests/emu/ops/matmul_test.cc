@@ -124,5 +124,36 @@ TEST(MatMulLaws, EqualsTheOracleInAnyRegister) {
   spread.expect_telling(true);
 }
 
+// Eight products of -2^31 and -2^29: the exact sum is 2^63, one more than 64 bits hold.
+TEST(MatMul, ARegisterOf64BitsOverflowsLikeAnyOther) {
+  for (const Overflow rule : {Overflow::saturate, Overflow::wrap}) {
+    OneOp one;
+    MatMul op;
+    op.a = one.value(kS32, {1, 8}, Values(8, -(int64_t{1} << 31)));
+    op.b = one.constant(IntType{30, true}, {8, 1}, Values(8, -(int64_t{1} << 29)));
+    op.acc = {kS64, rule};
+    op.requant = one.requant("shift_right 40 floor; saturate output");
+    one.result(kS32, {1, 1});
+    const Outcome outcome = one.run(op);
+    EXPECT_EQ(outcome.values, (Values{rule == Overflow::saturate ? (1 << 23) - 1 : -(1 << 23)}));
+    EXPECT_EQ(outcome.overflows, (OverflowCounts{{1}, {}, {}}));
+  }
+}
+
+TEST(MatMul, OverflowsOfPairsAndSpillsAreCounted) {
+  for (const char* accumulator : {"s32.wrap+pairs:s16.saturate", "s16.saturate+spill:2:s32.wrap"}) {
+    OneOp one;
+    MatMul op;
+    op.a = one.value(kU8, {1, 2}, {255, 255});
+    op.b = one.constant(kS8, {2, 2}, {127, 1, 127, 1});
+    op.acc = *parse_accumulator(accumulator);
+    op.requant = one.requant("saturate output");
+    one.result(kS32, {1, 2});
+    const Outcome outcome = one.run(op);
+    EXPECT_EQ(outcome.values, (Values{32767, 510})) << accumulator;
+    EXPECT_EQ(outcome.overflows, (OverflowCounts{{1, 0}, {}, {}})) << accumulator;
+  }
+}
+
 }  // namespace
 }  // namespace assay::emu::one_op

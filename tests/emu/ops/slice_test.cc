@@ -79,5 +79,13 @@ TEST(SliceLaws, EveryElementIsTheOneAtItsIndex) {
   spread.expect_telling(false);
 }
 
+TEST(Slice, AStartOutsideIsRefusedThoughTheLastIndexLiesInside) {
+  OneOp one;
+  const Ref x = one.value(kS8, {4}, {1, 2, 3, 4});
+  one.result(kS8, {2});
+  EXPECT_NE(one.problems(Slice{x, {4}, {-2}}).find("indices 4 to 2"), std::string::npos);
+  EXPECT_EQ(one.problems(Slice{x, {3}, {-2}}), "");
+}
+
 }  // namespace
 }  // namespace assay::emu::one_op

@@ -283,5 +283,38 @@ RC_GTEST_PROP(Intervals, HoldEveryValueAndAreTight, ()) {
   if (!wraps) RC_ASSERT(smallest == value.low && largest == value.high);
 }
 
+TEST(Intervals, ABiasMovesEachEndByItsOwn) {
+  StepBounds bounds;
+  bounds.bias = {-5, 7};
+  Interval value{0, 10};
+  EXPECT_FALSE(follow(parse_steps("add_bias"), bounds, value));
+  EXPECT_EQ(to_string(value), "-5..17");
+}
+
+// -10 and 5 become 20 and 5, but 0 stays 0.
+TEST(Intervals, HoldEveryValueOfALeakyStepWhoseSlopeFalls) {
+  const Steps steps = parse_steps("to_fp32; leaky_fp32 0xc0000000; to_int half_even");
+  const StepBounds bounds;
+  Interval value{-10, 5};
+  EXPECT_FALSE(follow(steps, bounds, value));
+  for (int64_t v = -10; v <= 5; ++v) {
+    StepEvents events;
+    const Wide after = requantize(v, steps, bounds.operands, events);
+    EXPECT_TRUE(after >= value.low && after <= value.high) << v << " in " << to_string(value);
+  }
+}
+
+// The divisor may be 1, rounded away from zero, or as large as one likes.
+TEST(Intervals, ADivisionReachesFromZeroToTheNumeratorRoundedAway) {
+  const auto divided = [](const Interval& sums) {
+    Interval value = sums;
+    EXPECT_FALSE(follow_division({1, LeftShift{0}, RightShift{1}}, value));
+    return to_string(value);
+  };
+  EXPECT_EQ(divided({-5, 5}), "-3..3");
+  EXPECT_EQ(divided({9, 11}), "0..6");
+  EXPECT_EQ(divided({-11, -9}), "-6..0");
+}
+
 }  // namespace
 }  // namespace assay::emu
