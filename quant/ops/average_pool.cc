@@ -61,7 +61,8 @@ void lower(const AveragePool& op, const Node& node, Lowering& lowering) {
   const ValueId x = node.inputs[0];
   const float scale_x = lowering.scale_of(x), scale_y = lowering.scale_of(node.output);
   const int64_t area = op.kernel[0] * op.kernel[1];
-  emu::AveragePool pool{lowering.operand(x), op.kernel, op.stride, op.pads, op.include_pad, lowering.zero_point_of(x), lowering.target().accumulate.accumulator.alone(), std::nullopt, {}};
+  emu::AveragePool pool{lowering.operand(x), op.kernel, op.stride, op.pads, op.include_pad, lowering.zero_point_of(x), lowering.target().accumulate.accumulator.alone(),
+                        std::nullopt,        {}};
   lowering.check_accumulator(node, pool.acc, lowering.magnitude_of(x) * area);
   if (rule->form == emu::AverageForm::divide) {
     pool.divide = rule->round;

@@ -100,8 +100,8 @@ inline std::vector<uint32_t> float_corners() {
 // For triples: one of each kind. (1 + ulp) * 1.5 is a tie, which the smallest third term decides.
 inline std::vector<uint32_t> few_float_corners() {
   std::vector<uint32_t> words;
-  for (const uint32_t bits : {0x00000000U, 0x00000001U, 0x007fffffU, 0x00800000U, 0x1a000000U, 0x1fffffffU, 0x33800000U, 0x34000000U, 0x3f7fffffU, 0x3f800000U,
-                              0x3f800001U, 0x3fc00000U, 0x3fffffffU, 0x40400000U, 0x4b7fffffU, 0x5f7fffffU, 0x5f800000U, 0x73000000U, 0x7f7fffffU, 0x7f800000U, 0x7fc00000U}) {
+  for (const uint32_t bits : {0x00000000U, 0x00000001U, 0x007fffffU, 0x00800000U, 0x1a000000U, 0x1fffffffU, 0x33800000U, 0x34000000U, 0x3f7fffffU, 0x3f800000U, 0x3f800001U,
+                              0x3fc00000U, 0x3fffffffU, 0x40400000U, 0x4b7fffffU, 0x5f7fffffU, 0x5f800000U, 0x73000000U, 0x7f7fffffU, 0x7f800000U, 0x7fc00000U}) {
     words.push_back(bits), words.push_back(bits | 0x80000000U);
   }
   return words;

@@ -2,11 +2,11 @@
  * C99, no dependency; compile with `cc -std=c99 -shared -fPIC -I verify/device my_dut.c -o my_dut.so`.
  *
  * A library exports assay_dut_abi_version() and any of the functions below; what it does not export is reported as "not tested".
- * Every function computes n results at once from one set of shared parameters. Element i of each array belongs to result i. It returns 0 where all n results were written, anything else
- * where it cannot do what the parameters ask (these cases count as "not supported", not as wrong).
+ * Every function computes n results at once from one set of shared parameters. Element i of each array belongs to result i. It returns 0 where all n results were written, anything
+ * else where it cannot do what the parameters ask (these cases count as "not supported", not as wrong).
  *
- * All numbers are int64_t, whatever the width on the device: the values are always within the ranges given here. Stored words are integers of the target's activation type (or weight
- * type, for dot's w). A name that ends in _fp32 is a binary32 word, 0 .. 2^32 - 1. Results are stored words of the activation type, unless something else is said.
+ * All numbers are int64_t, whatever the width on the device: the values are always within the ranges given here. Stored words are integers of the target's activation type (or
+ * weight type, for dot's w). A name that ends in _fp32 is a binary32 word, 0 .. 2^32 - 1. Results are stored words of the activation type, unless something else is said.
  *
  * A scale is three numbers: the ratio is multiplier * 2^left_shift / 2^(right_shift + what the target's steps shift by themselves). On targets that only shift, multiplier is 1.
  *   multiplier    |.| < 2^32; targets with a multiplier of N bits give 2^(N-1) .. 2^N - 1, or 0
@@ -54,7 +54,7 @@ typedef struct assay_dut_round_shift_params {
   int64_t shift;
   int64_t mode; /* assay_dut_round */
 } assay_dut_round_shift_params;
-ASSAY_DUT_EXPORT int assay_dut_round_shift(const assay_dut_round_shift_params *params, size_t n, const int64_t *values, int64_t *results);
+ASSAY_DUT_EXPORT int assay_dut_round_shift(const assay_dut_round_shift_params* params, size_t n, const int64_t* values, int64_t* results);
 
 /* result = clamp(round(x / scale) + zero_point, low, high): a real number becomes a stored word. x_fp32: binary32 words. */
 typedef struct assay_dut_quantize_params {
@@ -63,7 +63,7 @@ typedef struct assay_dut_quantize_params {
   int64_t low;
   int64_t high;
 } assay_dut_quantize_params;
-ASSAY_DUT_EXPORT int assay_dut_quantize(const assay_dut_quantize_params *params, size_t n, const int64_t *x_fp32, int64_t *results);
+ASSAY_DUT_EXPORT int assay_dut_quantize(const assay_dut_quantize_params* params, size_t n, const int64_t* x_fp32, int64_t* results);
 
 /* result = what the target's convolution makes of a finished accumulator: bias, scale, zero point, saturation, clamp. accumulators: within the target's accumulator type. */
 typedef struct assay_dut_requantize_params {
@@ -79,7 +79,7 @@ typedef struct assay_dut_requantize_params {
   int64_t low;
   int64_t high;
 } assay_dut_requantize_params;
-ASSAY_DUT_EXPORT int assay_dut_requantize(const assay_dut_requantize_params *params, size_t n, const int64_t *accumulators, int64_t *results);
+ASSAY_DUT_EXPORT int assay_dut_requantize(const assay_dut_requantize_params* params, size_t n, const int64_t* accumulators, int64_t* results);
 
 /* result = a + b: each operand less its zero point, brought to a common scale, then scaled to the result's. */
 typedef struct assay_dut_add_params {
@@ -98,7 +98,7 @@ typedef struct assay_dut_add_params {
   int64_t low;
   int64_t high;
 } assay_dut_add_params;
-ASSAY_DUT_EXPORT int assay_dut_add(const assay_dut_add_params *params, size_t n, const int64_t *a, const int64_t *b, int64_t *results);
+ASSAY_DUT_EXPORT int assay_dut_add(const assay_dut_add_params* params, size_t n, const int64_t* a, const int64_t* b, int64_t* results);
 
 /* result = (a - zero_point_a) * (b - zero_point_b), scaled to the result's scale. */
 typedef struct assay_dut_mul_params {
@@ -115,7 +115,7 @@ typedef struct assay_dut_mul_params {
   int64_t low;
   int64_t high;
 } assay_dut_mul_params;
-ASSAY_DUT_EXPORT int assay_dut_mul(const assay_dut_mul_params *params, size_t n, const int64_t *a, const int64_t *b, int64_t *results);
+ASSAY_DUT_EXPORT int assay_dut_mul(const assay_dut_mul_params* params, size_t n, const int64_t* a, const int64_t* b, int64_t* results);
 
 /* result = the mean of a window. sums: of the window's `count` stored words; the zero point is still in each of them. */
 typedef struct assay_dut_average_pool_params {
@@ -128,14 +128,14 @@ typedef struct assay_dut_average_pool_params {
   int64_t low;
   int64_t high;
 } assay_dut_average_pool_params;
-ASSAY_DUT_EXPORT int assay_dut_average_pool(const assay_dut_average_pool_params *params, size_t n, const int64_t *sums, int64_t *results);
+ASSAY_DUT_EXPORT int assay_dut_average_pool(const assay_dut_average_pool_params* params, size_t n, const int64_t* sums, int64_t* results);
 
 /* result = what the table holds for x, directly or between two entries as the target says. entries: lowest x first. */
 typedef struct assay_dut_table_params {
   int64_t entry_count;
-  const int64_t *entries;
+  const int64_t* entries;
 } assay_dut_table_params;
-ASSAY_DUT_EXPORT int assay_dut_table(const assay_dut_table_params *params, size_t n, const int64_t *x, int64_t *results);
+ASSAY_DUT_EXPORT int assay_dut_table(const assay_dut_table_params* params, size_t n, const int64_t* x, int64_t* results);
 
 /* result = the accumulator (its register's value, not a stored word) after sum over k = 0 .. length - 1, in this order, of
  * (x[i * length + k] - zero_point_x) * (w[i * length + k] - zero_point_w). */
@@ -144,7 +144,7 @@ typedef struct assay_dut_dot_params {
   int64_t zero_point_w;
   int64_t length;
 } assay_dut_dot_params;
-ASSAY_DUT_EXPORT int assay_dut_dot(const assay_dut_dot_params *params, size_t n, const int64_t *x, const int64_t *w, int64_t *results);
+ASSAY_DUT_EXPORT int assay_dut_dot(const assay_dut_dot_params* params, size_t n, const int64_t* x, const int64_t* w, int64_t* results);
 
 #ifdef __cplusplus
 }

@@ -10,7 +10,9 @@
 #define BUG 0 /* README.md lists the planted bugs */
 #endif
 
-static int64_t floor_shift(int64_t v, int64_t shift) { return v >> shift; /* arithmetic on every compiler that matters */ }
+static int64_t floor_shift(int64_t v, int64_t shift) {
+  return v >> shift; /* arithmetic on every compiler that matters */
+}
 
 /* v / 2^shift rounded: the integer below, plus one where the mode says so. */
 static int64_t rounded_shift(int64_t v, int64_t shift, int mode) {
@@ -36,10 +38,14 @@ static int64_t rounded_shift(int64_t v, int64_t shift, int mode) {
   return below + up;
 }
 
-static int64_t clamped(int64_t v, int64_t low, int64_t high) { return v < low ? low : v > high ? high : v; }
+static int64_t clamped(int64_t v, int64_t low, int64_t high) {
+  return v < low ? low : v > high ? high : v;
+}
 
 /* The low 32 bits of a sum, as a register of that width keeps them. */
-static int64_t wrapped_32(int64_t v) { return (int64_t)(int32_t)(uint32_t)(uint64_t)v; }
+static int64_t wrapped_32(int64_t v) {
+  return (int64_t)(int32_t)(uint32_t)(uint64_t)v;
+}
 
 static float float_of(int64_t word) {
   const uint32_t bits = (uint32_t)word;
@@ -61,14 +67,16 @@ static int64_t quantized(int64_t x_fp32, int64_t scale_fp32, int ties_to_even) {
   return below + (ties_to_even ? rest > 0.5 || (rest == 0.5 && (below & 1)) : rest >= 0.5);
 }
 
-int assay_dut_abi_version(void) { return BUG == 10 ? ASSAY_DUT_ABI_VERSION + 1 : ASSAY_DUT_ABI_VERSION; }
+int assay_dut_abi_version(void) {
+  return BUG == 10 ? ASSAY_DUT_ABI_VERSION + 1 : ASSAY_DUT_ABI_VERSION;
+}
 
-int assay_dut_round_shift(const assay_dut_round_shift_params *p, size_t n, const int64_t *values, int64_t *results) {
+int assay_dut_round_shift(const assay_dut_round_shift_params* p, size_t n, const int64_t* values, int64_t* results) {
   for (size_t i = 0; i < n; ++i) results[i] = rounded_shift(values[i], p->shift, (int)p->mode);
   return 0;
 }
 
-int assay_dut_table(const assay_dut_table_params *p, size_t n, const int64_t *x, int64_t *results) {
+int assay_dut_table(const assay_dut_table_params* p, size_t n, const int64_t* x, int64_t* results) {
   const int64_t lowest = LOWEST;
   for (size_t i = 0; i < n; ++i) {
     if (x[i] - lowest >= p->entry_count) return 1;
@@ -78,7 +86,7 @@ int assay_dut_table(const assay_dut_table_params *p, size_t n, const int64_t *x,
   return 0;
 }
 
-int assay_dut_dot(const assay_dut_dot_params *p, size_t n, const int64_t *x, const int64_t *w, int64_t *results) {
+int assay_dut_dot(const assay_dut_dot_params* p, size_t n, const int64_t* x, const int64_t* w, int64_t* results) {
   for (size_t i = 0; i < n; ++i) {
     int64_t sum = 0, pair = 0;
     for (int64_t k = 0; k < p->length; ++k) {
