@@ -117,17 +117,6 @@ class Bench {
     operands.insert(operands.end(), {zero, target.storage.activation.low, target.storage.activation.high});
   }
 
-  static emu::StepOperands step_operands(const Target& target, const emu::QScale& scale, int64_t zero, int64_t bias) {
-    emu::StepOperands operands;
-    operands.bias = bias;
-    operands.scale = scale;
-    operands.output = target.storage.activation.type;
-    operands.zero_point = zero;
-    operands.clamp_low = target.storage.activation.low;
-    operands.clamp_high = target.storage.activation.high;
-    return operands;
-  }
-
   static Operands requantize_operands(const Target& target, int64_t accumulator, const emu::QScale& scale, int64_t zero, int64_t bias) {
     Operands operands{accumulator, bias};
     put(operands, scale), put_words(operands, scale.fp32), put_end(operands, target, zero);
@@ -179,8 +168,12 @@ class Bench {
   // The number of accumulators that differ.
   Wide requantize_all(const Scales& scales, const emu::QScale& scale_a, const emu::QScale& scale_b, const Zeros& zero, int64_t bias, int64_t low, int64_t high) {
     ++asked_;
-    const auto a = vectors::stairs_of(a_.conv->steps, step_operands(a_, scale_a, zero.a, bias), low, high, refusal_);
-    const auto b = a ? vectors::stairs_of(b_.conv->steps, step_operands(b_, scale_b, zero.b, bias), low, high, refusal_) : std::nullopt;
+    const auto stairs = [&](const Target& target, const emu::QScale& scale, int64_t zero_point) {
+      const emu::StepOperands operands = step_operands(target, ArithOp::requantize, requantize_operands(target, 0, scale, zero_point, bias));
+      return vectors::stairs_of(target.conv->steps, operands, low, high, refusal_);
+    };
+    const auto a = stairs(a_, scale_a, zero.a);
+    const auto b = a ? stairs(b_, scale_b, zero.b) : std::nullopt;
     if (!b) return ++unproven_, 0;
     const auto parts = vectors::differences(*a, *b, zero.a, zero.b);
     if (parts.empty()) return 0;

@@ -1,16 +1,10 @@
 #include "emu/arith/requant.h"
 
 #include "emu/base/error.h"
+#include "emu/base/overloaded.h"
 
 namespace assay::emu {
 namespace {
-
-template <class... Fs>
-struct Overloaded : Fs... {
-  using Fs::operator()...;
-};
-template <class... Fs>
-Overloaded(Fs...) -> Overloaded<Fs...>;
 
 Wide keep(Wide value, Wide kept, bool is_output, StepEvents& events) {
   if (kept != value) (is_output ? events.output : events.intermediate) = true;

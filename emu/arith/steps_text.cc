@@ -5,16 +5,10 @@
 #include "emu/arith/requant.h"
 #include "emu/base/error.h"
 #include "emu/base/nearest.h"
+#include "emu/base/overloaded.h"
 
 namespace assay::emu {
 namespace {
-
-template <class... Fs>
-struct Overloaded : Fs... {
-  using Fs::operator()...;
-};
-template <class... Fs>
-Overloaded(Fs...) -> Overloaded<Fs...>;
 
 constexpr std::array<std::string_view, 4> kFp32Names = {"scale", "bias", "output", "slope"};  // in the order of Fp32Name
 

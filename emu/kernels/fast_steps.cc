@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "emu/base/error.h"
+#include "emu/base/overloaded.h"
 #include "emu/kernels/rounded_shift.h"
 #include "emu/kernels/vectorize.h"
 
@@ -146,13 +147,6 @@ void keep_all(Lane* values, size_t size, IntType type, bool is_output, Overflow 
     wrap_all(values, size, type);
   }
 }
-
-template <class... Fs>
-struct Overloaded : Fs... {
-  using Fs::operator()...;
-};
-template <class... Fs>
-Overloaded(Fs...) -> Overloaded<Fs...>;
 
 }  // namespace
 

@@ -1,19 +1,9 @@
 #include "quant/graph/operators.h"
 
 #include "emu/base/error.h"
+#include "emu/base/overloaded.h"
 
 namespace assay::quant {
-namespace {
-
-template <class... Ts>
-struct Overloaded : Ts... {
-  using Ts::operator()...;
-};
-template <class... Ts>
-Overloaded(Ts...) -> Overloaded<Ts...>;
-
-}  // namespace
-
 std::string_view to_string(Function function) {
   switch (function) {
     case Function::sigmoid: return "sigmoid";

@@ -82,6 +82,10 @@ Outcome evaluate(const emu::Target& target, ArithOp op, std::span<const int64_t>
 // The same, with every value on the way.
 std::vector<TracePoint> trace(const emu::Target& target, ArithOp op, std::span<const int64_t> operands);
 
+// What the steps of a requantize, add, mul or average_pool case refer to: <scale>, <fp32> and bias where the operation has them, zero_point, low, high, and the target's
+// activation type.
+emu::StepOperands step_operands(const emu::Target& target, ArithOp op, std::span<const int64_t> operands);
+
 // A case as it is written and exchanged.
 struct Case {
   std::string id;  // "requantize-000123": unique in one set, the same for the same target, level and seed

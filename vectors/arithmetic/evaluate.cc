@@ -48,6 +48,26 @@ void note_shift(Wide value, uint8_t bits, Flags& flags) {
   if (discarded == uint64_t{1} << (bits - 1)) flags.tie = true;
 }
 
+// `at`: where multiplier, left_shift and right_shift stand.
+QScale scale_at(std::span<const int64_t> o, size_t at) {
+  return {o[at], emu::LeftShift{static_cast<uint8_t>(o[at + 1])}, emu::RightShift{static_cast<uint8_t>(o[at + 2])}};
+}
+
+// Where the operands of an operation stand: the scale's three; scale_fp32 to slope_fp32, and bias (0: the operation has none); zero_point, low and high.
+struct Places {
+  size_t scale, fp32, bias, end;
+};
+
+Places places_of(ArithOp op) {
+  switch (op) {
+    case ArithOp::requantize: return {2, 5, 1, 9};
+    case ArithOp::add: return {10, 0, 0, 13};
+    case ArithOp::mul: return {4, 7, 0, 11};
+    case ArithOp::average_pool: return {3, 0, 0, 6};
+    default: ASSAY_ASSERT(!"an operation without steps");
+  }
+}
+
 class Walk {
  public:
   Walk(const Target& target, std::span<const int64_t> operands, std::vector<TracePoint>* points) : t_(target), o_(operands), points_(points) {}
@@ -82,19 +102,6 @@ class Walk {
   }
 
   Fp32 word(size_t at) const { return {static_cast<uint32_t>(o_[at])}; }
-  QScale scale(size_t at) const { return {o_[at], emu::LeftShift{static_cast<uint8_t>(o_[at + 1])}, emu::RightShift{static_cast<uint8_t>(o_[at + 2])}}; }
-  emu::Fp32Constants constants(size_t at) const { return {word(at), word(at + 1), word(at + 2), word(at + 3)}; }
-
-  // zero_point, low, high from `at` on.
-  StepOperands step_operands(const QScale& scale, size_t at) const {
-    StepOperands operands;
-    operands.scale = scale;
-    operands.output = t_.storage.activation.type;
-    operands.zero_point = o_[at];
-    operands.clamp_low = o_[at + 1];
-    operands.clamp_high = o_[at + 2];
-    return operands;
-  }
 
   Wide stored(Wide exact) {
     const emu::Accumulator accumulator = t_.accumulate.accumulator.alone();
@@ -142,19 +149,15 @@ class Walk {
   }
 
   Wide requantize() {
-    QScale own = scale(2);
-    own.fp32 = constants(5);
-    StepOperands operands = step_operands(own, 9);
-    operands.bias = o_[1];
     show([] { return "accumulator"; }, o_[0]);
-    return steps(o_[0], t_.conv->steps, operands, "");
+    return steps(o_[0], t_.conv->steps, step_operands(t_, ArithOp::requantize, o_), "");
   }
 
   // In the order of emu/ops/add.cc: a into the accumulator, then b added to it.
   Wide add() {
     const auto operand = [&](size_t at, std::string_view prefix) {
       StepOperands operands;
-      operands.scale = scale(4 + 3 * at);
+      operands.scale = scale_at(o_, 4 + 3 * at);
       const Wide centred = Wide{o_[at]} - o_[2 + at];
       show([&] { return std::string(prefix) + "less its zero point"; }, centred);
       return steps(centred, t_.add->operand_steps, operands, prefix);
@@ -163,20 +166,19 @@ class Walk {
     const Wide b = operand(1, "b ");
     const Wide sum = stored(stored(a) + b);
     show([] { return "accumulator"; }, sum);
-    return steps(sum, t_.add->steps, step_operands(scale(10), 13), "");
+    return steps(sum, t_.add->steps, step_operands(t_, ArithOp::add, o_), "");
   }
 
   Wide mul() {
     const Wide product = stored((Wide{o_[0]} - o_[2]) * (Wide{o_[1]} - o_[3]));
     show([] { return "accumulator"; }, product);
-    QScale own = scale(4);
-    own.fp32 = constants(7);
-    return steps(product, t_.mul->steps, step_operands(own, 11), "");
+    return steps(product, t_.mul->steps, step_operands(t_, ArithOp::mul, o_), "");
   }
 
   Wide average_pool() {
     const emu::AverageRule& rule = *t_.average_pool;
-    const QScale own = scale(3);
+    const StepOperands operands = step_operands(t_, ArithOp::average_pool, o_);
+    const QScale& own = operands.scale;
     Wide value = Wide{o_[0]} - Wide{o_[1]} * o_[2];  // illegal() has seen that it fits the accumulator
     show([] { return "accumulator"; }, value);
     if (rule.form == emu::AverageForm::divide) {
@@ -184,7 +186,7 @@ class Walk {
       value = divide_scaled(value, o_[1], own, rule.round);
       show([] { return "quotient"; }, value);
     }
-    return steps(value, rule.steps, step_operands(own, 6), "");
+    return steps(value, rule.steps, operands, "");
   }
 
   void note_division(Wide dividend, Wide divisor) {
@@ -225,6 +227,20 @@ class Walk {
 };
 
 }  // namespace
+
+StepOperands step_operands(const Target& target, ArithOp op, std::span<const int64_t> o) {
+  const Places at = places_of(op);
+  const auto word = [&](size_t place) { return Fp32{static_cast<uint32_t>(o[place])}; };
+  StepOperands operands;
+  operands.scale = scale_at(o, at.scale);
+  if (at.fp32 != 0) operands.scale.fp32 = {word(at.fp32), word(at.fp32 + 1), word(at.fp32 + 2), word(at.fp32 + 3)};
+  if (at.bias != 0) operands.bias = o[at.bias];
+  operands.output = target.storage.activation.type;
+  operands.zero_point = o[at.end];
+  operands.clamp_low = o[at.end + 1];
+  operands.clamp_high = o[at.end + 2];
+  return operands;
+}
 
 Outcome evaluate(const Target& target, ArithOp op, std::span<const int64_t> operands) {
   return Walk(target, operands, nullptr).outcome(op);

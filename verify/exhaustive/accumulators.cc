@@ -35,26 +35,12 @@ Domain domain_of(const emu::Target& target) {
   return {INT32_MIN, INT32_MAX};
 }
 
-emu::StepOperands step_operands(const emu::Target& target, const Operands& o) {
-  emu::StepOperands operands;
-  const auto at = [&](const char* name) { return o[operand_index(ArithOp::requantize, name)]; };
-  const auto word = [&](const char* name) { return emu::Fp32{static_cast<uint32_t>(at(name))}; };
-  operands.bias = at("bias");
-  operands.scale = {at("multiplier"), emu::LeftShift{static_cast<uint8_t>(at("left_shift"))}, emu::RightShift{static_cast<uint8_t>(at("right_shift"))}};
-  operands.scale.fp32 = {word("scale_fp32"), word("bias_fp32"), word("output_fp32"), word("slope_fp32")};
-  operands.output = target.storage.activation.type;
-  operands.zero_point = at("zero_point");
-  operands.clamp_low = at("low");
-  operands.clamp_high = at("high");
-  return operands;
-}
-
 // What is expected of a row of consecutive accumulators.
 class Expected {
  public:
   Expected(const emu::Target& target, const Operands& operands, Domain domain, bool direct) : target_(target), operands_(operands) {
     std::string refusal = "asked for";
-    if (!direct) stairs_ = vectors::stairs_of(target.conv->steps, step_operands(target, operands), domain.low, domain.high, refusal);
+    if (!direct) stairs_ = vectors::stairs_of(target.conv->steps, step_operands(target, ArithOp::requantize, operands), domain.low, domain.high, refusal);
     by_ = stairs_ ? fmt::format("the staircase of the target's steps ({} stairs)", stairs_->stairs.size()) : fmt::format("the definition, each ({})", refusal);
   }
   const std::string& by() const { return by_; }
@@ -202,7 +188,7 @@ ExhaustiveReport exhaust_requantize(const emu::Target& target, const std::vector
 
 ExhaustiveReport exhaust_kernel(const emu::Target& target, const ExhaustiveSettings& settings) {
   const Operands operands = channel_operands(target, settings.channel, settings.seed);
-  const emu::StepOperands constants = step_operands(target, operands);
+  const emu::StepOperands constants = step_operands(target, ArithOp::requantize, operands);
   emu::ValueInfo result;
   result.type = constants.output;
   result.zero_point = constants.zero_point;

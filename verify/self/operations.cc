@@ -144,21 +144,11 @@ class Maker {
  private:
   emu::IntType word() const { return t_.storage.activation.type; }
   int64_t at(const char* name) const { return o_[operand_index(op_, name)]; }
-  bool has(std::string_view name) const {
-    const auto names = vectors::operand_names(op_);
-    return std::find(names.begin(), names.end(), name) != names.end();
-  }
 
   emu::QScale scale(size_t place) const { return {o_[place], emu::LeftShift{static_cast<uint8_t>(o_[place + 1])}, emu::RightShift{static_cast<uint8_t>(o_[place + 2])}}; }
   emu::StepOperands constants() {
-    emu::StepOperands operands;
-    operands.scale = scale(operand_index(op_, "multiplier"));
-    const auto number = [&](const char* name) { return emu::Fp32{static_cast<uint32_t>(at(name))}; };
-    if (has("scale_fp32")) operands.scale.fp32 = {number("scale_fp32"), number("bias_fp32"), number("output_fp32"), number("slope_fp32")};
-    if (has("bias")) operands.bias = at("bias");
-    operands.output = word();
-    operands.zero_point = zero_point_ = at("zero_point");
-    operands.clamp_low = at("low"), operands.clamp_high = at("high");
+    const emu::StepOperands operands = vectors::step_operands(t_, op_, o_);
+    zero_point_ = operands.zero_point;
     own_scale_ = operands.scale;
     return operands;
   }

@@ -27,26 +27,12 @@ std::vector<Named> lists_of(const emu::Target& t) {
   return lists;
 }
 
-emu::StepOperands constants_of(const emu::Target& target, const Operands& o) {
-  const auto at = [&](const char* name) { return o[operand_index(ArithOp::requantize, name)]; };
-  const auto word = [&](const char* name) { return emu::Fp32{static_cast<uint32_t>(at(name))}; };
-  emu::StepOperands operands;
-  operands.bias = at("bias");
-  operands.scale = {at("multiplier"), emu::LeftShift{static_cast<uint8_t>(at("left_shift"))}, emu::RightShift{static_cast<uint8_t>(at("right_shift"))}};
-  operands.scale.fp32 = {word("scale_fp32"), word("bias_fp32"), word("output_fp32"), word("slope_fp32")};
-  operands.output = target.storage.activation.type;
-  operands.zero_point = at("zero_point");
-  operands.clamp_low = at("low");
-  operands.clamp_high = at("high");
-  return operands;
-}
-
 SelfLine check_list(const emu::Target& target, const Named& list, const std::vector<Operands>& cases) {
   SelfLine line;
   line.what = list.name;
   bool kernel = true;
   for (const Operands& one : cases) {
-    const emu::StepOperands operands = constants_of(target, one);
+    const emu::StepOperands operands = vectors::step_operands(target, vectors::ArithOp::requantize, one);
     const auto accumulator = static_cast<int32_t>(saturate(one[0], emu::kS32));
     emu::StepEvents events;
     const Wide reference = emu::requantize(accumulator, *list.steps, operands, events);
