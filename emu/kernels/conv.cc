@@ -5,38 +5,31 @@
 #include "emu/base/error.h"
 #include "emu/kernels/conv_sums.h"
 #include "emu/kernels/fast_steps.h"
+#include "emu/kernels/wide_sums.h"
 
 namespace assay::emu {
 namespace {
 
-struct Exactness {
-  Wide worst = 0;      // the largest possible |sum| of any output
-  std::string refuse;  // why the kernel can't be proven exact, or ""
-};
-
-// Worst case from the actual weights: per output, sum of |w - zw| times the largest |x - zx|.
-Exactness prove(const ConvGeometry& g, IntType x_type, IntType w_type, const std::vector<int64_t>& weights, const Accumulator& accumulator) {
-  if (x_type.bits > 8 || w_type.bits > 8) return {0, "operands of " + to_string(x_type) + " x " + to_string(w_type) + " have no kernel"};
+// The worst case from the actual weights: no sum of any of the products of one output leaves +-worst. A product is the furthest from 0 where x - zx is, on the side that its
+// weight's sign says.
+Wide worst_sum(const ConvGeometry& g, IntType x_type, const std::vector<int64_t>& weights) {
   const Wide x_low = x_type.min() - g.zx, x_high = x_type.max() - g.zx;
-  const Wide x_worst = std::max(-x_low, x_high);
   Wide worst = 0;
   const auto products = static_cast<size_t>(g.products());
   for (size_t o = 0; o < static_cast<size_t>(g.outputs); ++o) {
-    Wide sum = 0;
+    Wide above = 0, below = 0;
     for (size_t k = 0; k < products; ++k) {
       const int64_t w = weights[o * products + k] - g.zw;
-      sum += (w < 0 ? -w : w) * x_worst;
+      above += w * (w < 0 ? x_low : x_high), below += w * (w < 0 ? x_high : x_low);
     }
-    worst = std::max(worst, sum);
+    worst = std::max({worst, above, -below});
   }
-  if (!fits(accumulator, worst)) return {worst, "a sum could leave the accumulator " + to_string(accumulator)};
-  if (worst >= Wide{1} << 31) return {worst, "a sum could leave 32 bits"};
-  return {worst, ""};
+  return worst;
 }
 
 struct ConvKernel {
   Ref x;
-  ConvSums sums;
+  std::variant<ConvSums, WideSums> sums;
   FastSteps steps;
   int64_t outputs, pixels;  // of the result: [N, outputs, pixels], or [N, pixels, outputs] where channels are last
   bool channels_last;
@@ -50,7 +43,7 @@ struct ConvKernel {
   template <class Result>
   void requantize(const Tensor& from, Result* results, OverflowCounts& overflows) const {
     std::vector<Result> row(channels_last ? static_cast<size_t>(pixels) : 0);
-    sums(from, [&](int64_t n, int64_t o, int64_t first, int64_t count, const int32_t* accumulators) {
+    const auto take = [&](int64_t n, int64_t o, int64_t first, int64_t count, const auto* accumulators) {
       FastSteps::RowCounts counts;
       const auto channel = static_cast<size_t>(o), size = static_cast<size_t>(count);
       if (channels_last) {
@@ -61,21 +54,48 @@ struct ConvKernel {
         steps.run(accumulators, size, channel, results + (n * outputs + o) * pixels + first, counts);
       }
       add_counts(overflows, counts, channel, static_cast<size_t>(outputs));
+    };
+    if (const auto* narrow = std::get_if<ConvSums>(&sums)) return (*narrow)(from, take);
+    std::get<WideSums>(sums)(from, [&](int64_t n, int64_t o, int64_t first, int64_t count, const int64_t* accumulators, uint64_t overflowed) {
+      if (overflowed != 0) {
+        overflows.accumulator.resize(static_cast<size_t>(outputs));
+        overflows.accumulator[static_cast<size_t>(o)] += overflowed;
+      }
+      take(n, o, first, count, accumulators);
     });
   }
 };
 
+Wide magnitude(IntType type) {
+  return std::max(-type.min(), type.max());
+}
+
 PreparedKernel prepare_conv(const ConvGeometry& geometry, Ref x, IntType w_type, const std::vector<int64_t>& weights, const std::optional<Ref>& bias,
-                            const Accumulator& accumulator, const Requant& requant, const OpContext& context) {
+                            const Accumulator& accumulator, SumOrder order, const Requant& requant, const OpContext& context) {
   if (geometry.batch * geometry.channels * geometry.outputs * geometry.pixels() == 0) return {nullptr, "an empty tensor has no kernel"};
   const IntType x_type = context.type(x);
-  const Exactness exactness = prove(geometry, x_type, w_type, weights, accumulator);
-  if (!exactness.refuse.empty()) return {nullptr, exactness.refuse};
+  const std::string operands = "operands of " + to_string(x_type) + " x " + to_string(w_type);
+  if (!x_type.holds(geometry.zx) || !w_type.holds(geometry.zw)) return {nullptr, operands + " whose zero points lie outside have no kernel"};
+  Wide worst = worst_sum(geometry, x_type, weights);
+  std::optional<std::variant<ConvSums, WideSums>> sums;
+  if (fits(accumulator, worst)) {
+    if (x_type.bits <= 8 && w_type.bits <= 8 && worst < Wide{1} << 31) {
+      sums = conv_sums(geometry, x_type, w_type, weights);
+    } else if (auto parts = byte_parts_sums(geometry, x_type, w_type, weights)) {
+      sums = std::move(*parts);
+    }
+  }
+  if (!sums) {
+    auto in_order = register_sums(geometry, x_type, weights, accumulator, order);
+    if (!in_order) return {nullptr, operands + " in the accumulator " + to_string(accumulator) + ", which they could leave, have no kernel"};
+    sums = std::move(*in_order);
+    worst = magnitude(accumulator.result());
+  }
   const auto biases = bias ? context.tensor(*bias).values() : std::vector<int64_t>{};
-  auto steps = FastSteps::prepare(context.steps(requant.steps), exactness.worst, channel_constants(biases, context.scale(requant.scale), static_cast<size_t>(geometry.outputs)),
+  auto steps = FastSteps::prepare(context.steps(requant.steps), worst, channel_constants(biases, context.scale(requant.scale), static_cast<size_t>(geometry.outputs)),
                                   context.result(), requant.clamp);
-  if (!steps) return {nullptr, "a requantization step could leave 63 bits"};
-  return {ConvKernel{x, conv_sums(geometry, x_type, w_type, weights), std::move(*steps), geometry.outputs, geometry.pixels(), geometry.x_channels_last}, ""};
+  if (!steps) return {nullptr, "a requantization step could leave 125 bits"};
+  return {ConvKernel{x, std::move(*sums), std::move(*steps), geometry.outputs, geometry.pixels(), geometry.x_channels_last}, ""};
 }
 
 }  // namespace
@@ -98,7 +118,7 @@ PreparedKernel prepare(const Conv& op, const OpContext& context) {
   g.stride_h = op.stride[0], g.stride_w = op.stride[1], g.dilation_h = op.dilation[0], g.dilation_w = op.dilation[1];
   g.pad_top = op.pads[0], g.pad_left = op.pads[1], g.pad_bottom = op.pads[2], g.pad_right = op.pads[3];
   g.zx = op.zx, g.zw = op.zw;
-  return prepare_conv(g, op.x, w.type(), w.values(), op.bias, op.acc, op.requant, context);
+  return prepare_conv(g, op.x, w.type(), w.values(), op.bias, op.acc, op.order, op.requant, context);
 }
 
 PreparedKernel prepare(const MatMul& op, const OpContext& context) {
@@ -113,7 +133,7 @@ PreparedKernel prepare(const MatMul& op, const OpContext& context) {
   for (int64_t k = 0; k < inner; ++k) {
     for (int64_t n = 0; n < outputs; ++n) weights[static_cast<size_t>(n * inner + k)] = b.at(static_cast<size_t>(k * outputs + n));
   }
-  return prepare_conv(g, op.a, b.type(), weights, op.bias, op.acc, op.requant, context);
+  return prepare_conv(g, op.a, b.type(), weights, op.bias, op.acc, SumOrder::ky_kx_ic, op.requant, context);
 }
 
 }  // namespace assay::emu

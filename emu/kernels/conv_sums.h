@@ -37,7 +37,8 @@ using ConvSums = std::function<void(const Tensor& x, const TakeSums& take)>;
 // True where oneDNN's sums with these weights are exact on this CPU as it may be used (ONEDNN_MAX_CPU_ISA included), whatever the input.
 bool onednn_is_exact(const ConvGeometry& geometry, IntType w_type, const std::vector<int64_t>& weights);
 
-// Weights are widened values of an at most 8-bit tensor. The caller has proven that no sum of |x - zx| * |w - zw| reaches 2^31.
+// Weights are widened values of an at most 8-bit tensor. The caller has proven that no sum of any of an output's products reaches 2^31 in
+// magnitude.
 ConvSums onednn_conv_sums(const ConvGeometry& geometry, IntType x_type, IntType w_type, const std::vector<int64_t>& weights);
 ConvSums own_conv_sums(const ConvGeometry& geometry, IntType x_type, const std::vector<int64_t>& weights);
 // x channels first.

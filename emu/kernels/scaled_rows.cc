@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <limits>
 
-#include "emu/kernels/fast_steps.h"
 #include "emu/kernels/rounded_shift.h"
 #include "emu/kernels/vectorize.h"
 
@@ -38,24 +37,32 @@ bool has(const Steps& steps, Stage stage) {
   return std::any_of(steps.begin(), steps.end(), [&](const Step& step) { return stage_of(step) == stage; });
 }
 
-bool fits_int32(Wide value) {
-  return value >= std::numeric_limits<int32_t>::min() && value <= std::numeric_limits<int32_t>::max();
+template <class T>
+bool fits(Wide value) {
+  return value >= std::numeric_limits<T>::min() && value <= std::numeric_limits<T>::max();
 }
 
-template <Round kMode, class Lane>
-ASSAY_VECTORIZE uint64_t scale_row(const int32_t* accumulators, size_t size, ScaledRows::Channel channel, ScaledRows::Bounds bounds, int32_t* results) {
+// `Biased` holds accumulator + bias, `Lane` the product and what follows.
+template <Round kMode, class Biased, class Lane, class Accumulator>
+[[gnu::always_inline]] inline uint64_t scale_row_inline(const Accumulator* accumulators, size_t size, const ScaledRows::Channel& channel, const ScaledRows::Bounds& bounds,
+                                                        int32_t* results) {
   const ShiftConstants<Lane> shift(channel.right);
+  const auto bias = static_cast<Biased>(channel.bias);
+  const auto factor = static_cast<Lane>(channel.factor);
   const auto zero_point = static_cast<Lane>(bounds.zero_point), low = static_cast<Lane>(bounds.low), high = static_cast<Lane>(bounds.high);
   const auto result_low = static_cast<Lane>(bounds.result_low), result_high = static_cast<Lane>(bounds.result_high);
   Lane outside = 0;
   for (size_t i = 0; i < size; ++i) {
-    const int32_t biased = accumulators[i] + channel.bias;
-    const Lane product = static_cast<Lane>(biased) * static_cast<Lane>(channel.factor);
-    const Lane value = rounded_shift<kMode>(product, shift) + zero_point;
+    const Biased biased = static_cast<Biased>(accumulators[i]) + bias;
+    const Lane value = rounded_shift<kMode>(static_cast<Lane>(static_cast<Lane>(biased) * factor), shift) + zero_point;
     outside += static_cast<Lane>(value < low) | static_cast<Lane>(value > high);
     results[i] = static_cast<int32_t>(std::min(std::max(value, result_low), result_high));
   }
   return static_cast<uint64_t>(outside);
+}
+template <Round kMode, class Biased, class Lane, class Accumulator>
+ASSAY_VECTORIZE uint64_t scale_row(const Accumulator* accumulators, size_t size, ScaledRows::Channel channel, ScaledRows::Bounds bounds, int32_t* results) {
+  return scale_row_inline<kMode, Biased, Lane>(accumulators, size, channel, bounds, results);
 }
 
 }  // namespace
@@ -64,20 +71,28 @@ std::optional<ScaledRows> ScaledRows::prepare(const Steps& steps, Wide worst, Wi
                                               int64_t clamp_low, int64_t clamp_high) {
   if (!has_the_form(steps) || !has(steps, kSaturate) || output.bits > 31) return std::nullopt;
   ScaledRows rows;
-  rows.narrow_ = largest < Wide{1} << 31;
+  Wide biased = worst;  // the largest |accumulator + bias|
+  bool factors_fit_32 = true;
   for (const auto& [bias, scale] : channels) {
     Channel channel;
     Wide factor = 1;
     for (const Step& step : steps) {
-      if (std::holds_alternative<AddBias>(step)) channel.bias = static_cast<int32_t>(bias);
+      if (std::holds_alternative<AddBias>(step)) channel.bias = bias;
       if (std::holds_alternative<Multiply>(step)) factor *= scale.multiplier;
       if (const auto* left = std::get_if<ShiftLeft>(&step)) factor *= Wide{1} << left->amount.value_or(scale.left).bits;
       if (const auto* right = std::get_if<ShiftRight>(&step)) channel.right = right->amount.value_or(scale.right).bits, rows.round_ = right->round;
     }
-    const Wide most = worst + (bias < 0 ? -Wide{bias} : Wide{bias});
-    if (!fits_int32(factor) || !fits_int32(most) || !fits_int32(bias)) return std::nullopt;
-    channel.factor = static_cast<int32_t>(factor);
+    if (!fits<int64_t>(factor)) return std::nullopt;
+    factors_fit_32 = factors_fit_32 && fits<int32_t>(factor);
+    biased = std::max(biased, worst + (channel.bias < 0 ? -Wide{channel.bias} : Wide{channel.bias}));
+    channel.factor = static_cast<int64_t>(factor);
     rows.channels_.push_back(channel);
+  }
+  if (!fits<int64_t>(biased)) return std::nullopt;
+  if (fits<int32_t>(biased) && factors_fit_32 && largest < Wide{1} << 62) {
+    rows.lanes_ = largest < Wide{1} << 31 ? Lanes::in32_then32 : Lanes::in32_then64;
+  } else {
+    rows.lanes_ = largest < Wide{1} << 62 ? Lanes::in64_then64 : Lanes::in64_then128;
   }
   Bounds& bounds = rows.bounds_;
   if (has(steps, kZeroPoint)) bounds.zero_point = zero_point;
@@ -90,13 +105,27 @@ std::optional<ScaledRows> ScaledRows::prepare(const Steps& steps, Wide worst, Wi
   return rows;
 }
 
-uint64_t ScaledRows::run(const int32_t* accumulators, size_t size, size_t channel, int32_t* results) const {
+template <class Accumulator>
+uint64_t ScaledRows::run_any(const Accumulator* accumulators, size_t size, size_t channel, int32_t* results) const {
   const Channel& own = channels_[channels_.size() == 1 ? 0 : channel];
   // A shift by nothing discards nothing: floor stands for every mode.
   return with_round(own.right == 0 ? Round::floor : round_, [&](auto mode) {
-    if (narrow_) return scale_row<mode.value, int32_t>(accumulators, size, own, bounds_, results);
-    return scale_row<mode.value, int64_t>(accumulators, size, own, bounds_, results);
+    switch (lanes_) {
+      case Lanes::in32_then32: return scale_row<mode.value, int32_t, int32_t>(accumulators, size, own, bounds_, results);
+      case Lanes::in32_then64: return scale_row<mode.value, int32_t, int64_t>(accumulators, size, own, bounds_, results);
+      case Lanes::in64_then64: return scale_row<mode.value, int64_t, int64_t>(accumulators, size, own, bounds_, results);
+      // No instruction set has vectors for these.
+      case Lanes::in64_then128: return scale_row_inline<mode.value, int64_t, Wide>(accumulators, size, own, bounds_, results);
+    }
+    ASSAY_ASSERT(!"lanes outside their enumeration");
   });
+}
+
+uint64_t ScaledRows::run(const int32_t* accumulators, size_t size, size_t channel, int32_t* results) const {
+  return run_any(accumulators, size, channel, results);
+}
+uint64_t ScaledRows::run(const int64_t* accumulators, size_t size, size_t channel, int32_t* results) const {
+  return run_any(accumulators, size, channel, results);
 }
 
 }  // namespace assay::emu

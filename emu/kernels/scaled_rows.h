@@ -7,10 +7,9 @@
 #include <vector>
 
 #include "emu/arith/requant.h"
+#include "emu/kernels/channel_constants.h"
 
 namespace assay::emu {
-
-struct ChannelConstants;
 
 class ScaledRows {
  public:
@@ -18,12 +17,13 @@ class ScaledRows {
   static std::optional<ScaledRows> prepare(const Steps& steps, Wide worst, Wide largest, const std::vector<ChannelConstants>& channels, IntType output, int64_t zero_point,
                                            int64_t clamp_low, int64_t clamp_high);
 
-  // Results may lie over the accumulators. Returns how many elements the output's type did not hold.
+  // Returns how many elements the output's type did not hold.
   uint64_t run(const int32_t* accumulators, size_t size, size_t channel, int32_t* results) const;
+  uint64_t run(const int64_t* accumulators, size_t size, size_t channel, int32_t* results) const;
 
   struct Channel {
-    int32_t bias = 0;
-    int32_t factor = 1;
+    int64_t bias = 0;
+    int64_t factor = 1;
     int right = 0;
   };
   struct Bounds {
@@ -33,10 +33,15 @@ class ScaledRows {
   };
 
  private:
+  template <class Accumulator>
+  uint64_t run_any(const Accumulator* accumulators, size_t size, size_t channel, int32_t* results) const;
+
   std::vector<Channel> channels_;
   Bounds bounds_;
   Round round_ = Round::floor;
-  bool narrow_ = false;  // 32-bit lanes throughout; else products of 64 bits
+  // The sum with its bias, and the product and what follows.
+  enum class Lanes : uint8_t { in32_then32, in32_then64, in64_then64, in64_then128 };
+  Lanes lanes_ = Lanes::in64_then128;
 };
 
 }  // namespace assay::emu

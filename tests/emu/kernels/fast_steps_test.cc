@@ -4,6 +4,10 @@
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
+#include <bit>
+
+#include "emu/kernels/step_bound.h"
+
 namespace assay::emu {
 namespace {
 
@@ -42,6 +46,90 @@ Steps any_common_steps() {
   return steps;
 }
 
+// A binary32 word of a kind: plausible factors, corners, anything.
+Fp32 any_word() {
+  const auto mantissa = *inRange<uint32_t>(0, 1U << 23), sign = *inRange<uint32_t>(0, 2) << 31;
+  switch (*inRange(0, 4)) {
+    case 0: return {sign | *inRange<uint32_t>(100, 135) << 23 | mantissa};
+    case 1: return {*element<uint32_t>(0, 0x80000000U, 1, 0x3f000000U, 0xbf000000U, 0x3f800000U, 0x7f800000U, 0xff800000U, 0x7fc00000U, 0x7f7fffffU, 0x00800000U, 0x807fffffU)};
+    case 2: return {*rc::gen::arbitrary<uint32_t>()};
+    default: return {*inRange<uint32_t>(110, 127) << 23 | mantissa};
+  }
+}
+
+Fp32Operand any_operand() {
+  if (*inRange(0, 3) == 0) return any_word();
+  return *element(Fp32Name::scale, Fp32Name::bias, Fp32Name::output, Fp32Name::slope);
+}
+
+Step any_fp32_step() {
+  switch (*inRange(0, 8)) {
+    case 0: return MulFp32{any_operand()};
+    case 1: return AddFp32{any_operand()};
+    case 2: return DivFp32{any_operand()};
+    case 3: return FmaFp32{any_operand(), any_operand()};
+    case 4: return LeakyFp32{any_operand()};
+    case 5: {
+      if (*inRange(0, 2) == 0) return ClampFp32{*element(Fp32Bounds::output, Fp32Bounds::clamp)};
+      Fp32 low = any_word(), high = any_word();
+      if (less(high, low)) std::swap(low, high);
+      return ClampFp32{std::pair{low, high}};
+    }
+    case 6: return AddHalfFp32{};
+    default: return RoundFp32{*element(kTf32, kBf16, kFp16, kE5m2, kE4m3), any_round()};
+  }
+}
+
+void append_fp32_steps(Steps& steps) {
+  for (int count = *inRange(0, 5); count > 0; --count) steps.push_back(any_fp32_step());
+  steps.push_back(ToInt{any_round()});
+}
+
+// Integer steps around one or two stretches in binary32.
+Steps any_steps_with_fp32() {
+  Steps steps = *rc::gen::resize(3, rc::gen::container<Steps>(rc::gen::exec(any_step)));
+  for (int stretches = *inRange(1, 3); stretches > 0; --stretches) {
+    steps.push_back(ToFp32{});
+    append_fp32_steps(steps);
+    const int tail = *inRange(0, 3);
+    if (tail == 1) steps.push_back(AddZeroPoint{});
+    if (tail == 2) steps.push_back(any_step());
+  }
+  return steps;
+}
+
+// Accumulators are drawn evenly within a width, in which sums near a tie or a bound of a narrow type are common.
+template <class Accumulator>
+std::vector<Accumulator> any_accumulators(size_t count, int64_t limit) {
+  uint64_t state = *rc::gen::arbitrary<uint64_t>();
+  std::vector<Accumulator> accumulators(count);
+  for (auto& accumulator : accumulators) {
+    state = state * 6364136223846793005ULL + 1442695040888963407ULL;
+    accumulator = static_cast<Accumulator>(static_cast<int64_t>((state >> 1) % (2 * static_cast<uint64_t>(limit))) - limit);
+  }
+  return accumulators;
+}
+template <>
+std::vector<float> any_accumulators<float>(size_t count, int64_t limit) {
+  std::vector<float> numbers(count);
+  const auto integers = any_accumulators<int64_t>(count, limit);
+  for (size_t i = 0; i < count; ++i) {
+    Fp32 word = i % 8 == 0 ? Fp32{static_cast<uint32_t>(integers[i] * 2654435761)} : fp32_of(integers[i], Round::half_even);
+    numbers[i] = std::bit_cast<float>(word.is_nan() ? kNan32.bits : word.bits);
+  }
+  return numbers;
+}
+
+template <class Accumulator>
+Wide as_defined(Accumulator accumulator) {
+  if constexpr (std::is_same_v<Accumulator, float>) {
+    return std::bit_cast<uint32_t>(accumulator);
+  } else {
+    return accumulator;
+  }
+}
+
+template <class Accumulator>
 void check_against_the_definition(Steps steps) {
   const IntType output = *element(kS8, kU8, kS16, IntType{6, true}, IntType{7, false});
   steps.push_back(*inRange(0, 4) != 0 ? Step(Saturate{}) : Step(Wrap{}));
@@ -51,30 +139,33 @@ void check_against_the_definition(Steps steps) {
   result.zero_point = *inRange<int64_t>(-100, 100);
   const int64_t low = *inRange<int64_t>(-300, 300);
   const ClampBounds clamp{low, low + *inRange<int64_t>(0, 300)};
-  const int bits = *inRange(1, 32);
-  const int64_t limit = int64_t{1} << bits;
+  const int64_t limit = int64_t{1} << *inRange(1, sizeof(Accumulator) == 8 ? 60 : 32);
   const auto count = static_cast<size_t>(*inRange(1, 600));
-  const auto accumulators = *rc::gen::container<std::vector<int32_t>>(count, rc::gen::map(inRange<int64_t>(-limit, limit), [](int64_t v) { return static_cast<int32_t>(v); }));
+  const auto accumulators = any_accumulators<Accumulator>(count, limit);
   ChannelConstants constants;
   constants.bias = *inRange<int64_t>(-100000, 100000);
   constants.scale.multiplier = *element<int64_t>(1, 3, -7, 1 << 15, (1LL << 30) + 12345, (1LL << 31) - 1, -(1LL << 30));
   constants.scale.left = LeftShift{static_cast<uint8_t>(*inRange(0, 10))};
   constants.scale.right = RightShift{static_cast<uint8_t>(*inRange(0, 50))};
+  constants.scale.fp32 = {any_word(), any_word(), any_word(), any_word()};
 
+  // What the definition's own multiplication takes.
+  RC_PRE(largest_within(steps, limit, {constants}, output, result.zero_point, clamp) < Wide{1} << 94);
   const auto fast = FastSteps::prepare(steps, Wide{limit}, {constants}, result, clamp);
-  RC_PRE(fast.has_value());
+  RC_ASSERT(fast.has_value());
   FastSteps::RowCounts counts, expected_counts;
   std::vector<int64_t> results(count), expected(count);
   fast->run(accumulators.data(), count, 0, results.data(), counts);
   StepOperands operands{constants.bias, constants.scale, output, result.zero_point, clamp.low, clamp.high};
   for (size_t i = 0; i < count; ++i) {
     StepEvents events;
-    expected[i] = static_cast<int64_t>(requantize(accumulators[i], steps, operands, events));
+    expected[i] = static_cast<int64_t>(requantize(as_defined(accumulators[i]), steps, operands, events));
     expected_counts.intermediate += events.intermediate ? 1 : 0;
     expected_counts.output += events.output ? 1 : 0;
   }
-  RC_CLASSIFY(fast->narrow(), "32-bit lanes");
-  RC_CLASSIFY(!fast->narrow(), "64-bit lanes");
+  RC_CLASSIFY(fast->lanes() == FastSteps::Lanes::bits32, "32-bit lanes");
+  RC_CLASSIFY(fast->lanes() == FastSteps::Lanes::bits64, "64-bit lanes");
+  RC_CLASSIFY(fast->lanes() == FastSteps::Lanes::bits128, "128-bit lanes");
   RC_CLASSIFY(fast->one_pass(), "one pass");
   RC_ASSERT(results == expected);
   RC_ASSERT(counts.intermediate == expected_counts.intermediate);
@@ -82,19 +173,104 @@ void check_against_the_definition(Steps steps) {
 }
 
 RC_GTEST_PROP(FastSteps, EqualTheDefinitionForAnyList, ()) {
-  check_against_the_definition(*rc::gen::container<Steps>(rc::gen::exec(any_step)));
+  check_against_the_definition<int32_t>(*rc::gen::container<Steps>(rc::gen::exec(any_step)));
+}
+RC_GTEST_PROP(FastSteps, EqualTheDefinitionForAnyListOnWideSums, ()) {
+  check_against_the_definition<int64_t>(*rc::gen::container<Steps>(rc::gen::exec(any_step)));
 }
 
 RC_GTEST_PROP(FastSteps, EqualTheDefinitionInTheCommonForm, ()) {
-  check_against_the_definition(any_common_steps());
+  check_against_the_definition<int32_t>(any_common_steps());
+}
+RC_GTEST_PROP(FastSteps, EqualTheDefinitionInTheCommonFormOnWideSums, ()) {
+  check_against_the_definition<int64_t>(any_common_steps());
 }
 
-TEST(FastSteps, RefusesWhatCouldLeaveItsLanes) {
+RC_GTEST_PROP(FastSteps, EqualTheDefinitionInBinary32, ()) {
+  check_against_the_definition<int32_t>(any_steps_with_fp32());
+}
+RC_GTEST_PROP(FastSteps, EqualTheDefinitionInBinary32OnWideSums, ()) {
+  check_against_the_definition<int64_t>(any_steps_with_fp32());
+}
+RC_GTEST_PROP(FastSteps, EqualTheDefinitionForListsThatBeginInBinary32, ()) {
+  Steps steps;
+  append_fp32_steps(steps);
+  if (*inRange(0, 2) == 0) steps.push_back(AddZeroPoint{});
+  check_against_the_definition<float>(std::move(steps));
+}
+
+// The lists of real float requantizers, at sums whose products are ties, limits and everything between.
+TEST(FastSteps, RequantizersInBinary32EqualTheDefinition) {
+  for (const char* list : {"to_fp32; mul_fp32 scale; to_int half_even; add_zero_point; saturate output; clamp",
+                           "to_fp32; mul_fp32 scale; clamp_fp32 output; to_int half_even; add_zero_point; saturate output",
+                           "to_fp32; mul_fp32 scale; add_fp32 bias; mul_fp32 output; to_int half_away; saturate output; clamp",
+                           "to_fp32; fma_fp32 scale bias; leaky_fp32 slope; div_fp32 output; to_int half_away; saturate output",
+                           "add_bias; to_fp32; mul_fp32 scale; add_half_fp32; to_int toward_zero; saturate output",
+                           "to_fp32; round_fp32 bf16 half_even; mul_fp32 scale; round_fp32 tf32 half_away; add_fp32 bias; to_int half_up; saturate output; clamp"}) {
+    const Steps steps = parse_steps(list);
+    const ValueInfo result{"y", {}, kS8, 5, {}};
+    const ClampBounds clamp{-100, 90};
+    // 2^-4, 1.5, 2^-1, -2^-2
+    const ChannelConstants constants{7, {1, LeftShift{0}, RightShift{0}, {{0x3d800000U}, {0x3fc00000U}, {0x3f000000U}, {0xbe800000U}}}};
+    std::vector<int32_t> accumulators;
+    for (int32_t a = -5000; a <= 5000; ++a) accumulators.push_back(a);
+    for (const int32_t a : {INT32_MIN + 8, INT32_MIN / 2, (1 << 24) + 1, (1 << 24) + 3, INT32_MAX - 8}) accumulators.push_back(a);
+    const auto fast = FastSteps::prepare(steps, Wide{1} << 31, {constants}, result, clamp);
+    ASSERT_TRUE(fast.has_value()) << list;
+    std::vector<int8_t> results(accumulators.size());
+    FastSteps::RowCounts counts;
+    uint64_t outside = 0;
+    fast->run(accumulators.data(), accumulators.size(), 0, results.data(), counts);
+    for (size_t i = 0; i < accumulators.size(); ++i) {
+      StepEvents events;
+      const StepOperands operands{constants.bias, constants.scale, kS8, 5, clamp.low, clamp.high};
+      EXPECT_EQ(results[i], static_cast<int8_t>(requantize(accumulators[i], steps, operands, events))) << list << " of " << accumulators[i];
+      outside += events.output ? 1 : 0;
+    }
+    EXPECT_EQ(counts.output, outside) << list;
+    EXPECT_EQ(counts.intermediate, 0U) << list;
+  }
+}
+
+// Where the number after to_int is wrapped, or much is added to it, what lies beyond 2^30 still matters.
+TEST(FastSteps, RoundedNumbersAreHeldOnlyWhereNothingCanTell) {
+  const ChannelConstants constants{0, {1, LeftShift{0}, RightShift{0}, {{0x4b000000U}, {}, {}, {}}}};  // 2^23
+  for (const char* list : {"to_fp32; mul_fp32 scale; to_int floor; wrap output", "to_fp32; mul_fp32 scale; to_int floor; add -2000000000; saturate output",
+                           "to_fp32; mul_fp32 scale; to_int floor; add 1500000000; add_zero_point; clamp -128 127", "to_fp32; mul_fp32 scale; to_int floor; saturate output",
+                           "to_fp32; mul_fp32 scale; to_int floor; shift_right 30 floor; saturate output", "to_fp32; mul_fp32 scale; to_int floor; saturate 32; saturate output"}) {
+    const Steps steps = parse_steps(list);
+    const ValueInfo result{"y", {}, kS8, 1, {}};
+    const auto fast = FastSteps::prepare(steps, 300, {constants}, result, {-128, 127});
+    ASSERT_TRUE(fast.has_value()) << list;
+    for (int32_t a = -300; a <= 300; ++a) {
+      int8_t found[1];
+      FastSteps::RowCounts counts;
+      StepEvents events;
+      fast->run(&a, 1, 0, found, counts);
+      EXPECT_EQ(found[0], static_cast<int8_t>(requantize(a, steps, {0, constants.scale, kS8, 1, -128, 127}, events))) << list << " of " << a;
+      EXPECT_EQ(counts.output != 0, events.output) << list << " of " << a;
+      EXPECT_EQ(counts.intermediate != 0, events.intermediate) << list << " of " << a;
+    }
+  }
+}
+
+TEST(FastSteps, LanesAreTheSmallestThatHoldEveryValue) {
   ValueInfo result;
   ChannelConstants constants;
   constants.scale.multiplier = (int64_t{1} << 31) - 1;
-  EXPECT_TRUE(FastSteps::prepare(parse_steps("multiply; shift_right 31 half_up; saturate output"), Wide{1} << 30, {constants}, result, {-128, 127}).has_value());
-  EXPECT_FALSE(FastSteps::prepare(parse_steps("multiply; shift_right 31 half_up; saturate output"), Wide{1} << 31, {constants}, result, {-128, 127}).has_value());
+  const auto lanes = [&](const char* list, Wide worst) {
+    const auto fast = FastSteps::prepare(parse_steps(list), worst, {constants}, result, {-128, 127});
+    return fast ? std::optional(fast->lanes()) : std::nullopt;
+  };
+  const char* multiplied = "multiply; shift_right 31 half_up; saturate output";
+  EXPECT_EQ(lanes("saturate output", (Wide{1} << 31) - 1), FastSteps::Lanes::bits32);
+  EXPECT_EQ(lanes("saturate output", Wide{1} << 31), FastSteps::Lanes::bits64);
+  EXPECT_EQ(lanes(multiplied, Wide{1} << 30), FastSteps::Lanes::bits64);
+  EXPECT_EQ(lanes(multiplied, Wide{1} << 31), FastSteps::Lanes::bits128);
+  EXPECT_EQ(lanes(multiplied, Wide{1} << 62), FastSteps::Lanes::bits128);
+  EXPECT_EQ(lanes("multiply; multiply; multiply; saturate output", Wide{1} << 62), std::nullopt);
+  EXPECT_EQ(lanes("to_fp32; mul_fp32 scale; to_int half_even; add_zero_point; saturate output", 1 << 20), FastSteps::Lanes::bits32);
+  EXPECT_EQ(lanes("to_fp32; mul_fp32 scale; to_int half_even; add_zero_point; wrap output", 1 << 20), FastSteps::Lanes::bits64);
 }
 
 // All 16-bit values through a list that is a shift by `bits` with any mode.

@@ -99,13 +99,23 @@ class OneInstruction {
 IntType any_8_bit() {
   return *element(kS8, kU8, IntType{7, false}, IntType{5, true});
 }
+IntType any_up_to_16_bits() {
+  return *inRange(0, 3) == 0 ? *element(kS16, kU16, IntType{12, true}, IntType{9, false}) : any_8_bit();
+}
 int64_t any_zero_point(IntType type) {
   return *inRange(static_cast<int64_t>(type.min()), static_cast<int64_t>(type.max()) + 1);
 }
 
-RC_GTEST_PROP(KernelEqualsReference, Conv, ()) {
+// Some that hold every sum here, some that many leave.
+Accumulator any_accumulator() {
+  const char* text = *element("s32.wrap", "s64.wrap", "s40.saturate", "s48.wrap", "s16.saturate", "s20.wrap", "u24.wrap", "u16.saturate", "s32.wrap+pairs:s16.saturate",
+                              "s24.saturate+pairs:s20.wrap", "s16.saturate+spill:4:s32.wrap", "s18.wrap+spill:3:s24.saturate", "s20.wrap+pairs:s17.saturate+spill:6:s30.saturate");
+  return parse_accumulator(text).value();
+}
+
+void conv_property(const Accumulator& accumulator) {
   OneInstruction one;
-  const IntType x_type = any_8_bit(), w_type = any_8_bit();
+  const IntType x_type = any_up_to_16_bits(), w_type = any_up_to_16_bits();
   const int64_t groups = *element(1, 2), inputs = *inRange(1, 20), outputs = groups * *inRange(1, 20), kernel = *inRange(1, 4), size = *inRange<int64_t>(2 * kernel, 10);
   Conv op;
   op.x = one.value(x_type, {1, inputs * groups, size, size});
@@ -116,19 +126,27 @@ RC_GTEST_PROP(KernelEqualsReference, Conv, ()) {
   op.pads = {1, 0, *inRange(0, 2), 2};
   op.stride = {*inRange(1, 3), *inRange(1, 3)}, op.dilation = {*inRange(1, 3), *inRange(1, 3)};
   const auto extent = [&](size_t which) { return (size + op.pads[which] + op.pads[2 + which] - op.dilation[which] * (kernel - 1) - 1) / op.stride[which] + 1; };
+  op.acc = accumulator, op.order = *element(SumOrder::ky_kx_ic, SumOrder::ic_ky_kx);
   op.requant = one.requant(static_cast<size_t>(outputs), bias);
   one.result(*element(kS8, kU8, kS16), {1, outputs, extent(0), extent(1)});
   RC_PRE(one.kernel_equals_reference(op));
 }
+RC_GTEST_PROP(KernelEqualsReference, Conv, ()) {
+  conv_property({});
+}
+RC_GTEST_PROP(KernelEqualsReference, ConvInAnyAccumulator, ()) {
+  conv_property(any_accumulator());
+}
 
 RC_GTEST_PROP(KernelEqualsReference, MatMul, ()) {
   OneInstruction one;
-  const IntType a_type = any_8_bit(), b_type = any_8_bit();
+  const IntType a_type = any_up_to_16_bits(), b_type = any_up_to_16_bits();
   const int64_t rows = *inRange(1, 5), inner = *inRange(1, 70), columns = *inRange(1, 30);
   MatMul op;
   op.a = one.value(a_type, {2, rows, inner});
   op.b = one.constant(one.any_tensor(b_type, {inner, columns}));
   op.za = any_zero_point(a_type), op.zb = any_zero_point(b_type);
+  op.acc = any_accumulator();
   op.requant = one.requant(static_cast<size_t>(columns), false);
   one.result(kS8, {2, rows, columns});
   RC_PRE(one.kernel_equals_reference(op));
@@ -137,7 +155,7 @@ RC_GTEST_PROP(KernelEqualsReference, MatMul, ()) {
 template <class Sum>
 void sum_property() {
   OneInstruction one;
-  const IntType a_type = any_8_bit(), b_type = any_8_bit();
+  const IntType a_type = any_up_to_16_bits(), b_type = any_up_to_16_bits();
   const Shape shape{2, 3, *inRange(1, 5), *inRange(1, 200)};
   const Shape b_shape = *element(shape, Shape{2, 3, 1, 1}, Shape{3, 1, 1}, Shape{1}, Shape{1, 3, 1, 1}, Shape{shape[2], shape[3]}, Shape{shape[3]});
   Sum op;
@@ -146,8 +164,9 @@ void sum_property() {
   op.za = any_zero_point(a_type), op.zb = any_zero_point(b_type);
   if constexpr (!std::is_same_v<Sum, Mul>) {
     op.scale_a = one.scale(1), op.scale_b = one.scale(1);
-    op.operand_steps = one.steps(*element<std::string>("", "shift_left 20; multiply; shift_right 31 half_up; shift_right scale half_away", "shift_left scale"));
+    op.operand_steps = one.steps(*element<std::string>("", "shift_left 20; multiply; shift_right 31 half_up; shift_right scale half_away", "shift_left scale", "saturate 18"));
   }
+  op.acc = *element(Accumulator{}, Accumulator{IntType{48, true}, Overflow::saturate});
   op.requant = one.requant(3, false);
   one.result(*element(kS8, kU8), shape);
   RC_PRE(one.kernel_equals_reference(op));
@@ -164,7 +183,7 @@ RC_GTEST_PROP(KernelEqualsReference, Mul, ()) {
 
 RC_GTEST_PROP(KernelEqualsReference, RequantizeLeakyReluAndTable, ()) {
   OneInstruction one;
-  const IntType type = any_8_bit();
+  const IntType type = any_up_to_16_bits();
   const Shape shape = *element(Shape{2, 3, 5, 7}, Shape{4, 3}, Shape{9}, Shape{});
   const size_t channels = shape.size() < 2 ? (shape.empty() ? 1 : 9) : 3;
   const Ref x = one.value(type, shape);
@@ -173,7 +192,10 @@ RC_GTEST_PROP(KernelEqualsReference, RequantizeLeakyReluAndTable, ()) {
   switch (*inRange(0, 3)) {
     case 0: operation = Requantize{x, zx, one.requant(channels, false)}; break;
     case 1: operation = LeakyRelu{x, zx, one.scale(*inRange(0, 2) == 0 ? channels : 1), one.requant(channels, false)}; break;
-    default: operation = TableLookup{x, one.constant(one.any_tensor(kS8, {int64_t{1} << type.bits})), "any", {}};
+    default: {
+      const TableForm form{static_cast<uint8_t>(*inRange(0, 5)), Round::half_up};
+      operation = TableLookup{x, one.constant(one.any_tensor(kS8, {table_entries(type, form)})), "any", form};
+    }
   }
   one.result(kS8, shape);
   RC_PRE(one.kernel_equals_reference(operation));
@@ -182,61 +204,88 @@ RC_GTEST_PROP(KernelEqualsReference, RequantizeLeakyReluAndTable, ()) {
 RC_GTEST_PROP(KernelEqualsReference, Concat, ()) {
   OneInstruction one;
   Concat op;
-  int64_t channels = 0;
+  op.axis = *inRange(0, 4);
+  Shape shape{2, 3, 4, 5};
+  shape[static_cast<size_t>(op.axis)] = 0;
   for (int i = 0; i < 3; ++i) {
-    const IntType type = any_8_bit();
-    const int64_t own = *inRange(1, 4);
-    channels += own;
-    op.inputs.push_back(one.value(type, {2, own, 3, 4}));
+    const IntType type = any_up_to_16_bits();
+    Shape own = shape;
+    own[static_cast<size_t>(op.axis)] = *inRange(1, 4);
+    op.inputs.push_back(one.value(type, own));
     op.zero_points.push_back(any_zero_point(type));
     op.scales.push_back(one.scale(1));
   }
-  op.axis = 1;
+  for (const Ref& input : op.inputs) shape[static_cast<size_t>(op.axis)] += one.program.values[input.index].shape[static_cast<size_t>(op.axis)];
   op.steps = one.steps("multiply; shift_right 31 half_up; saturate 10; shift_right scale half_away; add_zero_point; saturate output");
-  one.result(kS8, {2, channels, 3, 4});
+  one.result(kS8, shape);
   RC_PRE(one.kernel_equals_reference(op));
 }
 
-// A 1x1 Conv of one unsigned pixel of `inputs` channels, and why it has no kernel.
-std::string why_reference(int64_t inputs, int64_t zx, const std::vector<int64_t>& weights, int64_t zw, const Accumulator& accumulator) {
+// A 1x1 Conv of one unsigned pixel of `inputs` channels, all of them x: how often its kernel says that the accumulator overflowed, which must be as often as its reference does.
+uint64_t accumulator_overflows(int64_t x, int64_t inputs, int64_t zx, const std::vector<int64_t>& weights, int64_t zw, const Accumulator& accumulator) {
   const int64_t outputs = static_cast<int64_t>(weights.size()) / inputs;
   Program program;
   program.values = {{"x", {1, inputs, 1, 1}, kU8, 0, {}}, {"y", {1, outputs, 1, 1}, kS8, 0, {}}};
   program.constants = {{"w", Tensor(kS8, {outputs, inputs, 1, 1}, weights)}};
   program.scales = {{QScale{}}};
   program.step_lists = {parse_steps("saturate output")};
-  const std::vector<const Tensor*> none;
+  const Tensor input(kU8, {1, inputs, 1, 1}, std::vector<int64_t>(static_cast<size_t>(inputs), x));
+  const std::vector<const Tensor*> values{&input, nullptr};
+  const OpContext context(program, 1, values);
   Conv op;
   op.w = {true, 0};
   op.zx = zx, op.zw = zw, op.acc = accumulator;
-  return prepare_kernel(op, OpContext(program, 1, none)).why_reference;
+  const PreparedKernel prepared = prepare_kernel(op, context);
+  EXPECT_TRUE(prepared.kernel) << prepared.why_reference;
+  if (!prepared.kernel) return 0;
+  OpRun fast, slow;
+  EXPECT_EQ(prepared.kernel(context, fast), execute(op, context, slow));
+  EXPECT_EQ(fast.overflows, slow.overflows);
+  return total(fast.overflows.accumulator);
 }
 
-TEST(Kernel, RefusesASumThatCouldLeaveItsAccumulator) {
+TEST(Kernel, CountsASumThatLeavesItsAccumulatorByOne) {
   struct Row {
     const char* what;
-    int64_t zx;
+    int64_t x, zx;
     std::vector<int64_t> weights;
     int64_t zw;
+    uint64_t outputs;  // that overflow
   };
   // The worst sum of each is 255 * 127 = 32385, which needs 16 bits with a sign.
-  const Row rows[] = {{"the greatest x", 0, {127}, 0},      {"the least x", 255, {127}, 0},
-                      {"a negative weight", 0, {-127}, 0},  {"a weight that its zero point makes large", 0, {0}, -127},
-                      {"the first output", 0, {127, 1}, 0}, {"the last output", 0, {1, 127}, 0}};
+  const Row rows[] = {{"the greatest x", 255, 0, {127}, 0, 1},      {"the least x", 0, 255, {127}, 0, 1},
+                      {"a negative weight", 255, 0, {-127}, 0, 1},  {"a weight that its zero point makes large", 255, 0, {0}, -127, 1},
+                      {"the first output", 255, 0, {127, 1}, 0, 1}, {"the last output", 255, 0, {1, 127}, 0, 1}};
   for (const Row& row : rows) {
     for (const Overflow rule : {Overflow::wrap, Overflow::saturate}) {
-      EXPECT_NE(why_reference(1, row.zx, row.weights, row.zw, {IntType{15, true}, rule}).find("accumulator"), std::string::npos) << row.what;
-      EXPECT_EQ(why_reference(1, row.zx, row.weights, row.zw, {IntType{16, true}, rule}), "") << row.what;
-      EXPECT_NE(why_reference(1, row.zx, row.weights, row.zw, {IntType{16, false}, rule}).find("accumulator"), std::string::npos) << row.what << ", which may be negative";
+      EXPECT_EQ(accumulator_overflows(row.x, 1, row.zx, row.weights, row.zw, {IntType{15, true}, rule}), row.outputs) << row.what;
+      EXPECT_EQ(accumulator_overflows(row.x, 1, row.zx, row.weights, row.zw, {IntType{16, true}, rule}), 0U) << row.what;
+      accumulator_overflows(row.x, 1, row.zx, row.weights, row.zw, {IntType{16, false}, rule});
     }
   }
 }
 
-TEST(Kernel, RefusesASumThatCouldLeave32Bits) {
+TEST(Kernel, SumsBeyond32BitsAreExact) {
   const Accumulator wide{IntType{40, true}, Overflow::wrap};
   // 255 * 255 times 33025 is the last multiple below 2^31.
-  EXPECT_EQ(why_reference(33025, 0, std::vector<int64_t>(33025, -128), 127, wide), "");
-  EXPECT_NE(why_reference(33026, 0, std::vector<int64_t>(33026, -128), 127, wide).find("32 bits"), std::string::npos);
+  for (const int64_t inputs : {33025, 33026, 70000}) {
+    EXPECT_EQ(accumulator_overflows(255, inputs, 0, std::vector<int64_t>(static_cast<size_t>(inputs), -128), 127, wide), 0U);
+    EXPECT_EQ(accumulator_overflows(0, inputs, 255, std::vector<int64_t>(static_cast<size_t>(inputs), -128), 127, wide), 0U);
+  }
+}
+
+TEST(Kernel, RefusesAnAccumulatorInBinary32ThatCouldRound) {
+  Program program;
+  program.values = {{"x", {1, 1, 1, 1}, kU8, 0, {}}, {"y", {1, 1, 1, 1}, kS8, 0, {}}};
+  program.scales = {{QScale{}}};
+  program.step_lists = {parse_steps("saturate output")};
+  const std::vector<const Tensor*> none;
+  Conv op;
+  op.w = {true, 0}, op.acc = parse_accumulator("fp32.sequential").value();
+  program.constants = {{"w", Tensor(IntType{24, true}, {1, 1, 1, 1}, std::vector<int64_t>{65793})}};  // 255 * 65793 < 2^24
+  EXPECT_NE(prepare_kernel(op, OpContext(program, 1, none)).why_reference, "");
+  program.constants = {{"w", Tensor(kS16, {1, 1, 1, 1}, std::vector<int64_t>{32767})}};
+  EXPECT_EQ(prepare_kernel(op, OpContext(program, 1, none)).why_reference, "");
 }
 
 // Why a binary operation on bytes, u8 and s8, has no kernel.
@@ -260,11 +309,11 @@ TEST(Kernel, RefusesAProductThatCouldLeaveItsAccumulator) {
   EXPECT_EQ(why_reference(op, ""), "");
 }
 
-TEST(Kernel, RefusesSumsThatCouldLeave32BitsAndStepsThatOverflowOnEitherSide) {
+TEST(Kernel, RefusesSumsThatCouldLeave62BitsAndStepsThatOverflowOnEitherSide) {
   Add op;
-  op.acc = {IntType{40, true}, Overflow::wrap};
-  EXPECT_EQ(why_reference(op, "shift_left 23"), "");
-  EXPECT_NE(why_reference(op, "shift_left 24").find("32 bits"), std::string::npos);
+  op.acc = {IntType{64, true}, Overflow::wrap};
+  EXPECT_EQ(why_reference(op, "shift_left 54"), "");
+  EXPECT_NE(why_reference(op, "shift_left 55").find("62 bits"), std::string::npos);
   EXPECT_NE(why_reference(op, "saturate 7").find("operand"), std::string::npos) << "only b leaves 7 bits";
   op.za = -100, op.zb = 127;
   EXPECT_NE(why_reference(op, "saturate 8").find("operand"), std::string::npos) << "both leave 8 bits";

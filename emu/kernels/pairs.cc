@@ -1,0 +1,199 @@
+// add, sub and mul: each operand by itself is a function of at most 16 bits, worked out once for every value; then the two are joined, row by row.
+#include <algorithm>
+#include <array>
+
+#include "emu/kernels/elementwise.h"
+#include "emu/kernels/fast_steps.h"
+#include "emu/kernels/maps.h"
+#include "emu/kernels/vectorize.h"
+
+namespace assay::emu {
+namespace {
+
+constexpr uint8_t kMaxOperandBits = 16;
+
+// How an operand is walked along the rows of the result: rows of one channel, its elements one by one or all the same.
+struct Walk {
+  size_t outer_stride = 0, channel_stride = 0, element_stride = 0;
+};
+
+// nullopt: broadcast in a way that rows cannot follow.
+std::optional<Walk> walk_of(const Shape& operand, const Shape& result) {
+  Shape shape(result.size() - operand.size(), 1);
+  shape.insert(shape.end(), operand.begin(), operand.end());
+  const auto axis = result.empty() ? 0 : static_cast<size_t>(channel_axis_of(result));
+  const auto all = [&](size_t from, size_t to, bool ones) {
+    for (size_t i = from; i < to; ++i) {
+      if (shape[i] != (ones ? 1 : result[i])) return false;
+    }
+    return true;
+  };
+  Walk walk;
+  if (result.empty()) return walk;
+  const Shape strides = strides_of(shape);
+  if (all(axis + 1, result.size(), false)) {
+    walk.element_stride = 1;
+  } else if (!all(axis + 1, result.size(), true)) {
+    return std::nullopt;
+  }
+  if (shape[axis] == result[axis]) walk.channel_stride = static_cast<size_t>(strides[axis]);
+  if (axis > 0) {
+    if (axis != 1) return std::nullopt;
+    if (shape[0] == result[0]) walk.outer_stride = static_cast<size_t>(strides[0]);
+  }
+  return walk;
+}
+
+// What an operand's own steps make of it.
+struct Operand {
+  Ref ref;
+  Walk walk;
+  std::vector<int64_t> values;  // by q - min(type)
+
+  Wide largest() const {
+    Wide result = 0;
+    for (const int64_t value : values) result = std::max(result, value < 0 ? -Wide{value} : Wide{value});
+    return result;
+  }
+};
+
+std::vector<int64_t> centred_values(IntType type, int64_t zero_point) {
+  std::vector<int64_t> values;
+  for (Wide q = type.min(); q <= type.max(); ++q) values.push_back(static_cast<int64_t>(q) - zero_point);
+  return values;
+}
+
+// Two operands in lanes of int32_t or int64_t, joined by addition, subtraction or multiplication.
+enum class Join : uint8_t { sum, difference, product };
+
+template <class Lane>
+ASSAY_VECTORIZE void join_all(Lane* a, const Lane* b, size_t size, Join join) {
+  if (join == Join::sum) {
+    for (size_t i = 0; i < size; ++i) a[i] += b[i];
+  } else if (join == Join::difference) {
+    for (size_t i = 0; i < size; ++i) a[i] -= b[i];
+  } else {
+    for (size_t i = 0; i < size; ++i) a[i] *= b[i];
+  }
+}
+
+template <class Lane>
+struct PairKernel {
+  Ref a, b;
+  Walk walk_a, walk_b;
+  std::vector<Lane> table_a, table_b;
+  Join join;
+  FastSteps steps;
+
+  Tensor operator()(const OpContext& context, OpRun& run) const {
+    const Tensor &x_a = context.tensor(a), &x_b = context.tensor(b);
+    Tensor result(context.result().type, context.result().shape);
+    std::visit([&](const auto& storage) { join_rows(x_a, x_b, result.data<typename std::decay_t<decltype(storage)>::value_type>(), channels_of(result.shape()), run); },
+               result.storage());
+    return result;
+  }
+
+  static void look_up(const std::vector<Lane>& table, const Tensor& tensor, size_t first, size_t stride, size_t size, Lane* values) {
+    const auto low = static_cast<int64_t>(tensor.type().min());
+    std::visit(
+        [&](const auto& storage) {
+          const auto* const from = storage.data() + first;
+          const auto of = [&](size_t i) { return table[static_cast<size_t>(static_cast<int64_t>(from[i]) - low)]; };
+          if (stride == 0) return static_cast<void>(std::fill(values, values + size, of(0)));
+          for (size_t i = 0; i < size; ++i) values[i] = of(i);
+        },
+        tensor.storage());
+  }
+
+  template <class Result>
+  void join_rows(const Tensor& x_a, const Tensor& x_b, Result* results, const Channels& channels, OpRun& run) const {
+    constexpr size_t kTile = 256;
+    Lane values_a[kTile], values_b[kTile];
+    for (size_t row = 0; row < channels.outer * channels.count; ++row) {
+      const size_t channel = row % channels.count, outer = row / channels.count;
+      FastSteps::RowCounts counts;
+      for (size_t start = 0; start < channels.inner; start += kTile) {
+        const size_t size = std::min(kTile, channels.inner - start);
+        const auto first = [&](const Walk& walk) { return outer * walk.outer_stride + channel * walk.channel_stride + start * walk.element_stride; };
+        look_up(table_a, x_a, first(walk_a), walk_a.element_stride, size, values_a);
+        look_up(table_b, x_b, first(walk_b), walk_b.element_stride, size, values_b);
+        join_all(values_a, values_b, size, join);
+        steps.run(values_a, size, channel, results + row * channels.inner + start, counts);
+      }
+      add_counts(run.overflows, counts, channel, channels.count);
+    }
+  }
+};
+
+template <class Lane>
+std::vector<Lane> in_lanes(const std::vector<int64_t>& values) {
+  std::vector<Lane> lanes(values.size());
+  std::transform(values.begin(), values.end(), lanes.begin(), [](int64_t value) { return static_cast<Lane>(value); });
+  return lanes;
+}
+
+PreparedKernel prepare_pair(const Operand& a, const Operand& b, Join join, const Accumulator& accumulator, const Requant& requant, const OpContext& context) {
+  const Wide worst_a = a.largest(), worst_b = b.largest();
+  const Wide worst = join == Join::product ? worst_a * worst_b : worst_a + worst_b;
+  if (!fits(accumulator, worst)) return {nullptr, "a sum could leave the accumulator " + to_string(accumulator)};
+  if (worst >= Wide{1} << 62) return {nullptr, "a sum could leave 62 bits"};
+  const size_t channels = channels_of(context.result().shape).count;
+  auto steps = FastSteps::prepare(context.steps(requant.steps), worst, channel_constants({}, context.scale(requant.scale), channels), context.result(), requant.clamp);
+  if (!steps) return {nullptr, "a requantization step could leave 125 bits"};
+  const auto kernel = [&](auto lane) -> Kernel {
+    using Lane = decltype(lane);
+    return PairKernel<Lane>{a.ref, b.ref, a.walk, b.walk, in_lanes<Lane>(a.values), in_lanes<Lane>(b.values), join, std::move(*steps)};
+  };
+  return {std::max({worst_a, worst_b, worst}) < Wide{1} << 31 ? kernel(int32_t{}) : kernel(int64_t{}), ""};
+}
+
+// The operand without steps; `refused` says why there is no kernel.
+std::optional<Operand> operand_of(Ref ref, int64_t zero_point, const OpContext& context, std::string& refused) {
+  const IntType type = context.type(ref);
+  const auto walk = walk_of(context.shape(ref), context.result().shape);
+  if (type.bits > kMaxOperandBits) refused = "an operand of " + to_string(type) + " has no kernel";
+  if (!walk) refused = "the operands broadcast in a way that has no kernel";
+  if (!refused.empty()) return std::nullopt;
+  return Operand{ref, *walk, centred_values(type, zero_point)};
+}
+
+// `values` after their own steps.
+std::string take_steps(const Steps& steps, const QScale& scale, std::vector<int64_t>& values) {
+  const Wide worst = std::max(values.back(), -values.front());
+  const auto fast = FastSteps::prepare(steps, worst, {{0, scale}}, {}, {});
+  if (!fast) return "an operand's step could leave 125 bits";
+  FastSteps::RowCounts counts;
+  std::vector<int64_t> results(values.size());
+  fast->run(values.data(), values.size(), 0, results.data(), counts);
+  if (counts.intermediate != 0) return "an operand's step can overflow";
+  values = std::move(results);
+  return "";
+}
+
+template <bool kSubtract>
+PreparedKernel prepare_sum(const AddOrSub<kSubtract>& op, const OpContext& context) {
+  std::string refused;
+  auto a = operand_of(op.a, op.za, context, refused), b = operand_of(op.b, op.zb, context, refused);
+  if (refused.empty()) refused = take_steps(context.steps(op.operand_steps), context.scale(op.scale_a).front(), a->values);
+  if (refused.empty()) refused = take_steps(context.steps(op.operand_steps), context.scale(op.scale_b).front(), b->values);
+  if (!refused.empty()) return {nullptr, refused};
+  return prepare_pair(*a, *b, kSubtract ? Join::difference : Join::sum, op.acc, op.requant, context);
+}
+
+}  // namespace
+
+PreparedKernel prepare(const Add& op, const OpContext& context) {
+  return prepare_sum(op, context);
+}
+PreparedKernel prepare(const Sub& op, const OpContext& context) {
+  return prepare_sum(op, context);
+}
+
+PreparedKernel prepare(const Mul& op, const OpContext& context) {
+  std::string refused;
+  const auto a = operand_of(op.a, op.za, context, refused), b = operand_of(op.b, op.zb, context, refused);
+  if (!refused.empty()) return {nullptr, refused};
+  return prepare_pair(*a, *b, Join::product, op.acc, op.requant, context);
+}
+
+}  // namespace assay::emu
