@@ -2,8 +2,7 @@
 
 #include <algorithm>
 
-#include "emu/kernels/fast_steps.h"
-#include "emu/kernels/maps.h"
+#include "emu/kernels/by_channel.h"
 #include "emu/kernels/vectorize.h"
 
 namespace assay::emu {
@@ -57,21 +56,18 @@ void run_by_sign(const FastSteps& positive, const FastSteps& negative, const int
   }
 }
 
-// Every row of a tensor through run_row(values, size, channel, results, counts).
+// Every row of a tensor through run_row(values, size, channel, results, counts); `uniform`: its channels share their constants.
 template <class RunRow>
-Tensor by_rows(const Tensor& x, int64_t zero_point, const OpContext& context, OpRun& run, const RunRow& run_row) {
+Tensor by_rows(const Tensor& x, int64_t zero_point, bool uniform, const OpContext& context, OpRun& run, const RunRow& run_row) {
   Tensor result(context.result().type, context.result().shape);
   const Channels channels = channels_of(result.shape());
   with_elements(result, [&](auto* results) {
-    for (size_t row = 0; row < channels.outer * channels.count; ++row) {
-      FastSteps::RowCounts counts;
-      for (size_t start = 0; start < channels.inner; start += kTile) {
+    for (size_t first = 0; first < result.size(); first += kTile) {
+      run_neighbours(channels, first, std::min(kTile, result.size() - first), uniform, run.overflows, [&](size_t start, size_t size, size_t channel, auto& counts) {
         int64_t values[kTile];
-        const size_t size = std::min(kTile, channels.inner - start), at = row * channels.inner + start;
-        centred(x, at, size, zero_point, values);
-        run_row(values, size, row % channels.count, results + at, counts);
-      }
-      add_counts(run.overflows, counts, row % channels.count, channels.count);
+        centred(x, start, size, zero_point, values);
+        run_row(values, size, channel, results + start, counts);
+      });
     }
   });
   return result;
@@ -83,7 +79,7 @@ PreparedKernel requantize_rows(const Requantize& op, const OpContext& context) {
   auto steps = steps_of(op.requant, op.requant.scale, worst_of(context.type(op.x), op.zx), context);
   if (!steps) return kStepsTooWide;
   return {[x = op.x, zx = op.zx, steps = std::move(*steps)](const OpContext& at, OpRun& run) {
-            return by_rows(at.tensor(x), zx, at, run,
+            return by_rows(at.tensor(x), zx, steps.channels() == 1, at, run,
                            [&](const int64_t* values, size_t size, size_t channel, auto* results, auto& counts) { steps.run(values, size, channel, results, counts); });
           },
           ""};
@@ -94,9 +90,9 @@ PreparedKernel leaky_relu_rows(const LeakyRelu& op, const OpContext& context) {
   auto positive = steps_of(op.requant, op.requant.scale, worst, context), negative = steps_of(op.requant, op.negative, worst, context);
   if (!positive || !negative) return kStepsTooWide;
   return {[x = op.x, zx = op.zx, positive = std::move(*positive), negative = std::move(*negative)](const OpContext& at, OpRun& run) {
-            return by_rows(at.tensor(x), zx, at, run, [&](const int64_t* values, size_t size, size_t channel, auto* results, auto& counts) {
-              run_by_sign(positive, negative, values, size, channel, results, counts);
-            });
+            return by_rows(
+                at.tensor(x), zx, positive.channels() == 1 && negative.channels() == 1, at, run,
+                [&](const int64_t* values, size_t size, size_t channel, auto* results, auto& counts) { run_by_sign(positive, negative, values, size, channel, results, counts); });
           },
           ""};
 }

@@ -2,6 +2,9 @@
 
 #include "emu/kernels/conv.h"
 #include "emu/kernels/elementwise.h"
+#include "emu/kernels/moves.h"
+#include "emu/kernels/pools.h"
+#include "emu/kernels/softmax.h"
 
 namespace assay::emu {
 namespace {
