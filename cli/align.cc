@@ -7,6 +7,7 @@
 
 #include "cli/columns.h"
 #include "cli/commands.h"
+#include "cli/example_target.h"
 #include "cli/progress.h"
 #include "emu/base/parallel.h"
 #include "reports/report.h"
@@ -86,10 +87,12 @@ void add_align(CLI::App& app, int& exit_code) {
   command->add_option("-o,--out", options->out, "Folder for align.json, the reports, quant.json and the program")->required()->type_name("DIR");
   command->add_flag("--golden", options->golden, "Also write a golden bundle: every tensor, accumulator and step of every sample as .npy, with hashes");
   command->add_flag("--reference", options->reference, "Run the slow definitions only, no kernels");
-  command->footer(
-      "Exit code 0: all three cosines above 0.99; 1: not.\nExamples:\n"
-      "  assay align digits.onnx -t nxp_int8 -c calibration/ -i inputs/ -l labels.json -o out\n"
-      "  assay align net.onnx -t my_chip.toml -c photos/ --color bgr --mean 104,117,123 --shape data=1x3x224x224 -o out --golden");
+  command->footer([] {
+    return with_examples(
+        "Exit code 0: all three cosines above 0.99; 1: not.\nExamples:\n"
+        "  assay align digits.onnx -t {target} -c calibration/ -i inputs/ -l labels.json -o out\n"
+        "  assay align net.onnx -t my_chip.toml -c photos/ --color bgr --mean 104,117,123 --shape data=1x3x224x224 -o out --golden");
+  });
   command->callback([options, &exit_code] { exit_code = align(*options); });
 }
 

@@ -5,6 +5,7 @@
 #include <new>
 
 #include "cli/commands.h"
+#include "cli/example_target.h"
 #include "emu/base/error.h"
 
 namespace {
@@ -13,10 +14,12 @@ constexpr int kBadInput = 2;
 constexpr int kUnsupported = 3;
 constexpr int kOurBug = 4;
 
-constexpr const char* kFooter =
-    "Exit codes: 0 aligned or done, 1 mismatch, 2 bad input, 3 unsupported by the target, 4 a bug in assay.\n"
-    "Example:\n"
-    "  assay align model.onnx --target nxp_int8 --calibration images/ --inputs test/ --labels labels.json -o out";
+std::string footer() {
+  return assay::cli::with_examples(
+      "Exit codes: 0 aligned or done, 1 mismatch, 2 bad input, 3 unsupported by the target, 4 a bug in assay.\n"
+      "Example:\n"
+      "  assay align model.onnx --target {target} --calibration images/ --inputs test/ --labels labels.json -o out");
+}
 
 int report(int code, const char* kind, const std::string& message) {
   fmt::print(stderr, "assay: {}: {}\n", kind, message);
@@ -30,7 +33,7 @@ int main(int argc, char** argv) {
   CLI::App app{"assay: bit-exact emulation of quantized networks, and the verdict on who agrees with whom", "assay"};
   app.set_version_flag("--version", "assay " ASSAY_VERSION);
   app.require_subcommand(1);
-  app.footer(kFooter);
+  app.footer(footer);
   assay::cli::add_align(app, exit_code);
   assay::cli::add_quantize(app, exit_code);
   assay::cli::add_run(app, exit_code);

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "cli/commands.h"
+#include "cli/example_target.h"
 #include "cli/pipeline.h"
 
 namespace assay::cli {
@@ -35,7 +36,7 @@ void add_quantize(CLI::App& app, int& exit_code) {
   const auto options = std::make_shared<QuantizeOptions>();
   add_model_options(*command, options->model);
   command->add_option("-o,--out", options->out, "Folder for quant.json, program.qprog and program.txt")->required()->type_name("DIR");
-  command->footer("Example:\n  assay quantize digits.onnx -t dsp_int8 -c calibration/ --observer kl -o out");
+  command->footer([] { return with_examples("Example:\n  assay quantize digits.onnx -t {target} -c calibration/ --observer mse -o out"); });
   command->callback([options, &exit_code] { exit_code = quantize(*options); });
 }
 

@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include "cli/commands.h"
+#include "cli/example_target.h"
 #include "cli/pipeline.h"
 #include "emu/base/error.h"
 #include "emu/target/change.h"
@@ -150,13 +151,15 @@ void add_vectors(CLI::App& app, int& exit_code) {
   command->add_option("--limit", options->limit, "At most so many vectors per operation (0: all; with --against 20)")->capture_default_str();
   command->add_option("-o,--output", options->output, "A file; without it, standard output")->type_name("FILE");
   command->add_option("--format", options->format, "json, csv, hex ($readmemh) or bin (int64, little-endian)")->capture_default_str();
-  command->footer(
-      "Exit codes: 0 done (also where two targets are found equal), 2 bad input, 3 the target lacks the operation, 4 a bug in assay.\n"
-      "Examples:\n"
-      "  assay vectors --target nxp_int8 --op requantize --format hex -o requantize.hex\n"
-      "  assay vectors --target dsp_int8 --op all --level 2 --format bin -o all.bin\n"
-      "  assay vectors --target nxp_int8 --against dsp_int8 --format csv\n"
-      "  assay vectors --target nxp_int8 --against 'ops.conv.steps[2]=shift_right scale half_even' --op requantize");
+  command->footer([] {
+    return with_examples(
+        "Exit codes: 0 done (also where two targets are found equal), 2 bad input, 3 the target lacks the operation, 4 a bug in assay.\n"
+        "Examples:\n"
+        "  assay vectors --target {target} --op requantize --format hex -o requantize.hex\n"
+        "  assay vectors --target {target} --op all --level 2 --format bin -o all.bin\n"
+        "  assay vectors --target {target} --against {other} --format csv\n"
+        "  assay vectors --target {target} --against '{change}' --op requantize");
+  });
   command->callback([options, &exit_code] { exit_code = run_vectors(*options); });
 }
 

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/commands.h"
+#include "cli/example_target.h"
 #include "cli/verify_device.h"
 #include "emu/base/error.h"
 #include "verify/examples/run_examples.h"
@@ -62,12 +63,15 @@ void add_verify(CLI::App& app, int& exit_code) {
   const auto device = add_device_options(*command);
   command->add_option("--examples", options->examples, "A JSON file of arithmetic examples: compute each, compare with what it expects")->type_name("FILE");
   command->add_flag("--json", options->json, "As JSON");
-  command->footer(
-      std::string("Exit codes: 0 all equal, 1 a mismatch (or a device that crashed), 2 bad input, 3 nothing failed, but nothing that was asked could be tested, 4 a bug in assay.\n"
-                  "Examples:\n") +
-      kDeviceExamples +
-      "  assay verify --examples arithmetic_examples.json\n"
-      "  assay verify --examples arithmetic_examples.json --json");
+  command->footer([] {
+    return with_examples(
+        std::string(
+            "Exit codes: 0 all equal, 1 a mismatch (or a device that crashed), 2 bad input, 3 nothing failed, but nothing that was asked could be tested, 4 a bug in assay.\n"
+            "Examples:\n") +
+        kDeviceExamples +
+        "  assay verify --examples arithmetic_examples.json\n"
+        "  assay verify --examples arithmetic_examples.json --json");
+  });
   command->callback([options, device, &exit_code] {
     if (wants_device(*device)) {
       exit_code = verify_device(*device, options->json);

@@ -40,14 +40,6 @@ struct DeviceOptions {
   std::string save_corpus;
 };
 
-const char* const kDeviceExamples =
-    "  assay verify --target nxp_int8 --dut ./my_dut.so\n"
-    "  assay verify --target dsp_int8 --dut ./my_dut.so --op requantize,add --seed 7 --json\n"
-    "  assay verify --target my_chip.toml --pipe \"python3 my_dut.py\" --timeout 30\n"
-    "  assay verify --target dsp_int8 --dut ./my_dut.so --exhaustive --op requantize --scale 1518500250/0/43 --bias 1000\n"
-    "  assay verify --target nxp_int8 --dut ./my_dut.so --corpus vectors/corpus --save-corpus found\n"
-    "  assay verify --target my_chip.toml --self --exhaustive\n";
-
 namespace {
 
 std::vector<vectors::ArithOp> ops_of(const std::vector<std::string>& names) {

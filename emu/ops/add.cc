@@ -9,8 +9,8 @@
 //
 // Order: a, then b. Overflow: the accumulator's rule, twice. A saturate or wrap of operand_steps that changes a value counts as intermediate overflow of the output; such
 // a step has its width in bits, since an operand has no output type. scale_a and scale_b are one QScale each; requant's is one, or one per channel (axis 1).
-// Source: TFLite's int8 ADD and SUB (operands shifted left by 20, three multiplications); QNNPACK's and XNNPACK's add (two multipliers, one shift); a plain sum where
-// the target demands equal scales (operand_steps empty).
+// Source: TFLite's int8 ADD and SUB (operands shifted left by 20, three multiplications); XNNPACK's add (two multipliers, one shift); a plain sum where the target demands
+// equal scales (operand_steps empty).
 #include "emu/ops/elementwise.h"
 
 namespace assay::emu {

@@ -23,7 +23,7 @@ std::vector<std::string> known_keys();
 std::string default_targets_dir();
 // Paths of *.toml in a folder, sorted by name.
 std::vector<std::string> list_targets(const std::string& dir);
-// "nxp_int8" (looked up in `dir`) or a path ending in .toml -> path. InputError lists what exists and the nearest name.
+// A name without ".toml" (looked up in `dir`) or a path ending in .toml -> path. InputError lists what exists and the nearest name.
 std::string find_target(const std::string& name_or_path, const std::string& dir);
 
 // The whole target in plain sentences, for people: storage, scales, accumulator, each operator's steps, claims.

@@ -35,7 +35,7 @@ Encoding symmetric_encoding(const Rational& low, const Rational& high, int bits,
 // Moves one end of a range outwards so that the word for 0 is whole: z = -steps * low / (high - low) in binary32, steps 255 (tolerance 2^-14) or 65536 (2^-6).
 //   moved -1: high - low is below 1e-6, or NaN;  0: z is whole within the tolerance;  1: low moved to high * (zi + 1) / (zi - (steps - 1));
 //   2: high moved to low - steps * low / zi, where 0 < zi and (zi > steps - 2 or (zf - 1) * low >= zf * high), zi = floor(z), zf = z - zi
-// Source: XiaoMi/nnlib hexagon/src/quantize.c.
+// Source: the quantize.c of an open DSP library (docs/arithmetic.md).
 struct NudgedRange {
   int moved;
   emu::Fp32 low;
@@ -44,7 +44,7 @@ struct NudgedRange {
 NudgedRange nudge_range(emu::Fp32 low, emu::Fp32 high, int steps);
 
 // real = q * 2^position / scale: position = floor(log2 greatest) - (bits - 2), scale = 2^position * (2^(bits-1) - 1) / greatest. greatest > 0 (0: position 0, scale 1).
-// Source: Cambricon/mlu-ops core/tool.cpp.
+// Source: the core/tool.cpp of an open operator library (docs/arithmetic.md).
 struct PositionScale {
   int position;
   Rational scale;

@@ -133,6 +133,19 @@ class CheckLayers(unittest.TestCase):
         self.write("tests/planted_test.cc", 'load("acme_int8");\n')
         self.assert_clean()
 
+    def test_makers_are_not_named_in_comments_or_help_texts_either(self):
+        for room in ("emu", "quant", "golden", "cli"):
+            for line in ("// as Hexagon's library has it", 'help("assay align -t NXP_thing");'):
+                with self.subTest(room=room, line=line):
+                    self.write(f"{room}/planted.cc", f"int x;\n{line}\n")
+                    self.assert_caught(f"{room}/planted.cc", 2, "in C++")
+            (self.root / room / "planted.cc").unlink()
+
+    def test_makers_may_be_named_where_formats_are_called_after_them_and_in_other_rooms(self):
+        for path in ("quant/export/planted.cc", "verify/planted.cc", "tests/planted_test.cc"):
+            self.write(path, "// the vendor's SNPE format\n")
+        self.assert_clean()
+
     def test_absolute_paths_are_caught_in_any_text_file(self):
         self.write("README.md", f"one\nrun assay {HOME}\n")
         self.assert_caught("README.md", 2, HOME)

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstdlib>
 
 #include "emu/target/change.h"
 #include "emu/target/load_target.h"
@@ -40,15 +41,28 @@ bool gives_reason(const Comparison& comparison, const std::string& words) {
   return std::any_of(comparison.pairs.begin(), comparison.pairs.end(), [&](const auto& pair) { return pair.reason.find(words) != std::string::npos; });
 }
 
-TEST(Discriminate, SeparatesEveryPairOfShippedTargets) {
+// A statement that the two are the same function, or were not asked, or that no answer differed.
+bool says_that_nothing_differs(const std::string& statement) {
+  const auto holds = [&](const char* words) { return statement.find(words) != std::string::npos; };
+  return holds(": equal") || holds(": not asked") || holds(" 0 of ") || holds(" 0 have ") || holds("least 0 words") || holds(": 0 accumulators");
+}
+
+// Every file of the folder against the next one; every pair at ASSAY_LEVEL 2.
+TEST(Discriminate, SeparatesShippedTargetsOrSaysThatNothingDiffers) {
   const auto paths = emu::list_targets(emu::default_targets_dir());
+  const char* const level = std::getenv("ASSAY_LEVEL");
+  const size_t farthest = level != nullptr && std::string(level) == "2" ? paths.size() : 1;
   for (size_t i = 0; i < paths.size(); ++i) {
-    for (size_t j = i + 1; j < paths.size(); ++j) {
+    for (size_t j = i + 1; j < paths.size() && j <= i + farthest; ++j) {
       const Target a = emu::load_target(paths[i]), b = emu::load_target(paths[j]);
       const Comparison comparison = discriminate(a, b, vectors::kAllArithOps, 1, 20);
       expect_honest(a, b, comparison);
-      EXPECT_FALSE(comparison.pairs.empty()) << a.name << " and " << b.name;
       EXPECT_EQ(comparison.statements.size(), vectors::kAllArithOps.size());
+      for (const std::string& statement : comparison.statements) {
+        const std::string op = statement.substr(0, statement.find(':'));
+        const bool differs = std::any_of(comparison.pairs.begin(), comparison.pairs.end(), [&](const auto& pair) { return to_string(pair.op) == op; });
+        EXPECT_NE(differs, says_that_nothing_differs(statement)) << a.name << " and " << b.name << ": " << statement;
+      }
     }
   }
 }

@@ -3,10 +3,10 @@
 
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "emu/target/load_target.h"
-#include "tests/verify/devices.h"
 
 namespace assay::verify {
 namespace {
@@ -21,9 +21,12 @@ void expect_equal(const emu::Target& target) {
   }
 }
 
-TEST(Self, KernelsReferenceAndOracleAgreeOnTheBuiltInTargets) {
-  for (const char* name : {"nxp_int8", "dsp_int8"}) expect_equal(target_named(name));
+class SelfOnEveryTarget : public testing::TestWithParam<std::string> {};
+TEST_P(SelfOnEveryTarget, KernelsReferenceAndOracleAgree) {
+  expect_equal(emu::load_target(GetParam()));
 }
+INSTANTIATE_TEST_SUITE_P(EveryFile, SelfOnEveryTarget, testing::ValuesIn(emu::list_targets(std::string(ASSAY_SOURCE_DIR) + "/emu/targets")),
+                         [](const auto& file) { return std::filesystem::path(file.param).stem().string(); });
 
 TEST(Self, TheyAgreeOnATargetThatIsNotBuiltIn) {
   for (const char* name : {"tflite_double", "xnnpack_fp32"}) {

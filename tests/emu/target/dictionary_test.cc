@@ -49,21 +49,5 @@ TEST(Dictionary, EveryEntryHasATypeAndAMeaning) {
   }
 }
 
-TEST(Dictionary, SaysWhichTargetSupportsAnOperator) {
-  const std::string dir = std::string(ASSAY_SOURCE_DIR) + "/emu/targets/";
-  const Target nxp = load_target(dir + "nxp_int8.toml"), dsp = load_target(dir + "dsp_int8.toml");
-  for (const auto& [key, row] : entries()) {
-    if (key == "ops.conv_transpose.supported") {
-      EXPECT_TRUE(!nxp.conv_transpose && dsp.conv_transpose && row.find("| dsp |") != std::string::npos);
-    }
-    if (key == "ops.leaky_relu.supported") {
-      EXPECT_TRUE(!nxp.leaky_relu && dsp.leaky_relu && row.find("| dsp |") != std::string::npos);
-    }
-    if (key == "ops.conv.supported") {
-      EXPECT_TRUE(nxp.conv && dsp.conv && row.find("| both |") != std::string::npos);
-    }
-  }
-}
-
 }  // namespace
 }  // namespace assay::emu
