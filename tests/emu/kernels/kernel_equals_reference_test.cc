@@ -55,6 +55,44 @@ RC_GTEST_PROP(KernelEqualsReference, MatMul, ()) {
   RC_PRE(one.kernel_equals_reference(op));
 }
 
+RC_GTEST_PROP(KernelEqualsReference, MatMulOfTwoValues, ()) {
+  OneInstruction one;
+  const IntType a_type = any_up_to_16_bits(), b_type = any_up_to_16_bits();
+  const int64_t rows = *inRange(1, 5), inner = *inRange(1, 40), columns = *inRange(1, 30);
+  const bool constant = *inRange(0, 2) == 0;
+  const Shape b_shape = *element(Shape{2, 3, inner, columns}, Shape{1, 3, inner, columns}, Shape{3, inner, columns});
+  MatMul op;
+  op.a = one.value(a_type, {2, *element<int64_t>(1, 3), rows, inner});
+  op.b = constant ? one.constant(one.any_tensor(b_type, b_shape)) : one.value(b_type, b_shape);
+  op.za = any_zero_point(a_type), op.zb = any_zero_point(b_type);
+  op.acc = *element(Accumulator{}, Accumulator{IntType{48, true}, Overflow::saturate});
+  op.requant = one.requant(static_cast<size_t>(columns), false);
+  one.result(kS8, {2, 3, rows, columns});
+  RC_PRE(one.kernel_equals_reference(op));
+}
+
+RC_GTEST_PROP(KernelEqualsReference, ConvTranspose, ()) {
+  OneInstruction one;
+  const IntType x_type = any_up_to_16_bits(), w_type = any_8_bit();
+  const int64_t groups = *element(1, 2), inputs = *inRange(1, 6), outputs = *inRange(1, 6), size = *inRange(1, 7);
+  ConvTranspose op;
+  op.x = one.value(x_type, {2, inputs * groups, size, size + 1});
+  const int64_t kernel[] = {*inRange(1, 5), *inRange(1, 5)};
+  op.w = one.constant(one.any_tensor(w_type, {inputs * groups, outputs, kernel[0], kernel[1]}));
+  op.groups = groups, op.zx = any_zero_point(x_type), op.zw = any_zero_point(w_type);
+  op.stride = {*inRange(1, 4), *inRange(1, 4)}, op.dilation = {*inRange(1, 3), *inRange(1, 3)};
+  Shape y{2, outputs * groups};
+  for (const size_t which : {0U, 1U}) {
+    const int64_t full = (size + static_cast<int64_t>(which) - 1) * op.stride[which] + op.dilation[which] * (kernel[which] - 1) + 1;
+    op.pads[which] = *inRange<int64_t>(0, std::min<int64_t>(3, full)), op.pads[2 + which] = *inRange<int64_t>(0, std::min<int64_t>(3, full - op.pads[which]));
+    y.push_back(full - op.pads[which] - op.pads[2 + which] + *inRange<int64_t>(0, std::max(op.stride[which], op.dilation[which])));
+  }
+  op.acc = *element(Accumulator{}, Accumulator{IntType{48, true}, Overflow::saturate});
+  op.requant = one.requant(static_cast<size_t>(outputs * groups), false);
+  one.result(kS8, y);
+  RC_PRE(one.kernel_equals_reference(op));
+}
+
 template <class Sum>
 void sum_property() {
   OneInstruction one;
