@@ -120,6 +120,7 @@ class Bench {
   static Operands requantize_operands(const Target& target, int64_t accumulator, const emu::QScale& scale, int64_t zero, int64_t bias) {
     Operands operands{accumulator, bias};
     put(operands, scale), put_words(operands, scale.fp32), put_end(operands, target, zero);
+    operands.push_back(scale.first.bits);
     return operands;
   }
 

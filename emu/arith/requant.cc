@@ -15,13 +15,15 @@ Fp32 word(Wide value) {
   return {static_cast<uint32_t>(value)};
 }
 
-Fp32 value_of(const Fp32Operand& operand, const Fp32Constants& constants) {
+Fp32 value_of(const Fp32Operand& operand, const StepOperands& operands) {
+  const Fp32Constants& constants = operands.scale.fp32;
   if (const auto* number = std::get_if<Fp32>(&operand)) return *number;
   switch (std::get<Fp32Name>(operand)) {
     case Fp32Name::scale: return constants.scale;
     case Fp32Name::bias: return constants.bias;
     case Fp32Name::output: return constants.output;
     case Fp32Name::slope: return constants.slope;
+    case Fp32Name::zero_point: return fp32_of(operands.zero_point, Round::half_even);
   }
   ASSAY_ASSERT(!"an Fp32Name outside its enumeration");
 }
@@ -37,7 +39,7 @@ std::pair<Fp32, Fp32> bounds_of(const ClampFp32& step, const StepOperands& o) {
 struct OnFp32 {
   Fp32 v;
   const StepOperands& o;
-  Fp32 of(const Fp32Operand& operand) const { return value_of(operand, o.scale.fp32); }
+  Fp32 of(const Fp32Operand& operand) const { return value_of(operand, o); }
 
   Wide operator()(const MulFp32& s) const { return multiply(v, of(s.factor)).bits; }
   Wide operator()(const AddFp32& s) const { return add(v, of(s.term)).bits; }
@@ -70,8 +72,8 @@ bool is_fp32_after(const Steps& steps, size_t count) {
   return false;
 }
 
-std::optional<std::string> mixed_up(const Steps& steps) {
-  bool in_fp32 = false;
+std::optional<std::string> mixed_up(const Steps& steps, Begins begins, Ends ends) {
+  bool in_fp32 = begins == Begins::in_fp32;
   for (const Step& step : steps) {
     if (takes_fp32(step) != in_fp32) {
       return in_fp32 ? "'" + to_string(step) + "' works on integers, but comes between to_fp32 and to_int"
@@ -80,7 +82,8 @@ std::optional<std::string> mixed_up(const Steps& steps) {
     if (std::holds_alternative<ToFp32>(step)) in_fp32 = true;
     if (std::holds_alternative<ToInt>(step)) in_fp32 = false;
   }
-  return in_fp32 ? std::optional<std::string>("to_fp32 has no to_int after it") : std::nullopt;
+  if (!in_fp32 || ends == Ends::either) return std::nullopt;
+  return begins == Begins::in_fp32 ? "the sum is in binary32, and no to_int comes after it" : "to_fp32 has no to_int after it";
 }
 
 Wide apply(const Step& step, Wide value, const StepOperands& operands, StepEvents& events) {
@@ -94,7 +97,7 @@ Wide apply(const Step& step, Wide value, const StepOperands& operands, StepEvent
                           ASSAY_ASSERT(value > -limit && value < limit && factor < (int64_t{1} << 32) && factor > -(int64_t{1} << 32));
                           return value * factor;
                         },
-                        [&](const ShiftRight& s) { return shift_right(value, s.amount.value_or(operands.scale.right), s.round); },
+                        [&](const ShiftRight& s) { return shift_right(value, s.amount_in(operands.scale), s.round); },
                         [&](const Saturate& s) {
                           return keep(value, saturate(value, s.bits ? IntType{*s.bits, true} : operands.output), !s.bits, events);
                         },

@@ -6,13 +6,14 @@
 //   add N                       v + N
 //   shift_left N | scale        v * 2^N, N immediate or the scale's left     |v| < 2^126 afterwards (asserted)
 //   multiply [N]                v * multiplier[c], or v * N                  |v| < 2^95 before, |N| < 2^32, |v| < 2^126 after (asserted)
-//   shift_right N | scale  R    v / 2^N rounded with mode R                  exact input
+//   shift_right N | scale | first  R   v / 2^N rounded with mode R           exact input; N immediate, the scale's right shift or its first one
 //   saturate N | output         to signed N bits, or to the output's type
 //   wrap N | output             modulo 2^N, signed; or into the output's type
 //   add_zero_point              v + the output's zero point
 //   clamp [LOW HIGH]            to the instruction's clamp bounds (a fused activation), in output steps; or to LOW..HIGH
 //
-// Steps in binary32 (soft_float.h defines each), between to_fp32 and to_int. X is `scale`, `bias`, `output` or `slope` (Fp32Constants), or a word such as 0x3f000000.
+// Steps in binary32 (soft_float.h defines each), between to_fp32 and to_int. X is `scale`, `bias`, `output` or `slope` (Fp32Constants), `zero_point`, or a
+// word such as 0x3f000000.
 //   to_fp32                     the integer as binary32, rounded half_even
 //   mul_fp32 X, add_fp32 X, div_fp32 X     v * X, v + X, v / X, rounded half_even
 //   fma_fp32 X Y                v * X + Y with one rounding, half_even
@@ -59,8 +60,10 @@ struct Multiply {
   friend bool operator==(const Multiply&, const Multiply&) = default;
 };
 struct ShiftRight {
-  std::optional<RightShift> amount;  // none: the scale's right shift
+  std::optional<RightShift> amount;  // none: the scale's right shift, or its first
   Round round;
+  bool is_first = false;  // of the scale's two
+  RightShift amount_in(const QScale& scale) const { return amount.value_or(is_first ? scale.first : scale.right); }
   friend bool operator==(const ShiftRight&, const ShiftRight&) = default;
 };
 struct Saturate {
@@ -83,8 +86,8 @@ struct Clamp {
   friend bool operator==(const Clamp&, const Clamp&) = default;
 };
 
-// One of Fp32Constants by name, or a number.
-enum class Fp32Name : uint8_t { scale, bias, output, slope };
+// One of Fp32Constants or the output's zero point (rounded half_even) by name, or a number.
+enum class Fp32Name : uint8_t { scale, bias, output, slope, zero_point };
 using Fp32Operand = std::variant<Fp32Name, Fp32>;
 
 struct ToFp32 {
@@ -142,10 +145,20 @@ Steps parse_steps(std::string_view text);
 
 // Whether the step works on a binary32 number (all _fp32 steps but to_fp32, and to_int).
 bool takes_fp32(const Step& step);
-// Whether the value after the first `count` steps is a binary32 word.
+// Whether the value after the first `count` steps is a binary32 word, in a list that begins with an integer.
 bool is_fp32_after(const Steps& steps, size_t count);
-// What is wrong where integer and binary32 steps do not follow each other as they must (to_fp32 ... to_int); none where the list is sound.
-std::optional<std::string> mixed_up(const Steps& steps);
+// Whether a list that begins with an integer leaves a binary32 number: such lists bring the operands of a sum to it.
+inline bool ends_in_fp32(const Steps& steps) {
+  return is_fp32_after(steps, steps.size());
+}
+// What is wrong where integer and binary32 steps do not follow each other as they must (to_fp32 ... to_int); none where the list is sound. A list begins and ends with an
+// integer; one for the operands of a sum may end in binary32, and then the one on the sum begins there.
+enum class Begins : uint8_t { as_integer, in_fp32 };
+enum class Ends : uint8_t { as_integer, either };
+std::optional<std::string> mixed_up(const Steps& steps, Begins begins, Ends ends);
+inline std::optional<std::string> mixed_up(const Steps& steps) {
+  return mixed_up(steps, Begins::as_integer, Ends::as_integer);
+}
 
 // What the steps refer to by name, for one element.
 struct StepOperands {

@@ -30,12 +30,14 @@ struct Fp32Constants {
   friend bool operator==(const Fp32Constants&, const Fp32Constants&) = default;
 };
 
-// ratio ~ multiplier * 2^left / 2^(right + the immediate right shifts of the steps). `multiplier` < 2^32; 1 on chips that only shift.
+// ratio ~ multiplier * 2^left / 2^(first + right + the immediate right shifts of the steps). `multiplier` < 2^32; 1 on chips that only shift. `first` is the cut that comes
+// before the bias and the multiplier, on chips with two cuts; 0 where the steps do not hold it.
 struct QScale {
   int64_t multiplier = 1;
   LeftShift left{0};
   RightShift right{0};
   Fp32Constants fp32{};
+  RightShift first{0};
 
   // TFLite's convention: a Q31 multiplier and one shift whose sign is its direction (positive: left). The steps hold "shift_right 31".
   static QScale from_tflite(int32_t multiplier_q31, int shift);

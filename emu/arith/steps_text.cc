@@ -10,7 +10,7 @@
 namespace assay::emu {
 namespace {
 
-constexpr std::array<std::string_view, 4> kFp32Names = {"scale", "bias", "output", "slope"};  // in the order of Fp32Name
+constexpr std::array<std::string_view, 5> kFp32Names = {"scale", "bias", "output", "slope", "zero_point"};  // in the order of Fp32Name
 
 template <class Amount>
 std::string amount_text(const std::optional<Amount>& amount) {
@@ -86,7 +86,7 @@ Fp32Operand operand(std::string_view word, std::string_view step) {
   const auto name = std::find(kFp32Names.begin(), kFp32Names.end(), word);
   if (name != kFp32Names.end()) return static_cast<Fp32Name>(name - kFp32Names.begin());
   if (word.substr(0, 2) == "0x") return number(word, step);
-  bad_step(step, "expected scale, bias, output, slope or a binary32 word such as 0x3f000000, found '" + std::string(word) + "'");
+  bad_step(step, "expected scale, bias, output, slope, zero_point or a binary32 word such as 0x3f000000, found '" + std::string(word) + "'");
 }
 
 Step parse_clamp(const Words& words, std::string_view step) {
@@ -132,6 +132,7 @@ constexpr std::array kWords = {
     Word{"multiply", 0, 1, [](const Words& w, std::string_view s) -> Step { return w.size() == 1 ? Multiply{} : Multiply{integer(w[1], -kFactorLimit, kFactorLimit, s)}; }},
     Word{"shift_right", 2, 2,
          [](const Words& w, std::string_view s) -> Step {
+           if (w[1] == "first") return ShiftRight{std::nullopt, mode(w[2], s), true};
            return ShiftRight{amount<RightShift>(w[1], s), mode(w[2], s)};
          }},
     Word{"saturate", 1, 1, [](const Words& w, std::string_view s) -> Step { return Saturate{number_or(w[1], "output", 1, 64, s)}; }},
@@ -142,7 +143,10 @@ constexpr std::array kWords = {
     Word{"mul_fp32", 1, 1, [](const Words& w, std::string_view s) -> Step { return MulFp32{operand(w[1], s)}; }},
     Word{"add_fp32", 1, 1, [](const Words& w, std::string_view s) -> Step { return AddFp32{operand(w[1], s)}; }},
     Word{"div_fp32", 1, 1, [](const Words& w, std::string_view s) -> Step { return DivFp32{operand(w[1], s)}; }},
-    Word{"fma_fp32", 2, 2, [](const Words& w, std::string_view s) -> Step { return FmaFp32{operand(w[1], s), operand(w[2], s)}; }},
+    Word{"fma_fp32", 2, 2,
+         [](const Words& w, std::string_view s) -> Step {
+           return FmaFp32{operand(w[1], s), operand(w[2], s)};
+         }},
     Word{"leaky_fp32", 1, 1, [](const Words& w, std::string_view s) -> Step { return LeakyFp32{operand(w[1], s)}; }},
     Word{"clamp_fp32", 1, 2, parse_clamp_fp32},
     Word{"add_half_fp32", 0, 0, [](const Words&, std::string_view) -> Step { return AddHalfFp32{}; }},
@@ -163,7 +167,7 @@ std::string to_string(const Step& step) {
                         [](const AddNumber& s) { return "add " + std::to_string(s.amount); },
                         [](const ShiftLeft& s) { return "shift_left " + amount_text(s.amount); },
                         [](const Multiply& s) { return s.factor ? "multiply " + std::to_string(*s.factor) : "multiply"; },
-                        [](const ShiftRight& s) { return "shift_right " + amount_text(s.amount) + " " + std::string(to_string(s.round)); },
+                        [](const ShiftRight& s) { return "shift_right " + (s.is_first ? "first" : amount_text(s.amount)) + " " + std::string(to_string(s.round)); },
                         [](const Saturate& s) { return "saturate " + width_text(s.bits); },
                         [](const Wrap& s) { return "wrap " + width_text(s.bits); },
                         [](const AddZeroPoint&) -> std::string { return "add_zero_point"; },

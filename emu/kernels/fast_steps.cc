@@ -81,7 +81,7 @@ void FastSteps::run_steps(Lane* values, float* numbers, size_t size, const StepO
                    },
                    [&](const AddNumber& s) { add_all(values, size, static_cast<Lane>(s.amount)); },
                    [&](const Multiply& s) { multiply_all(values, size, static_cast<Lane>(s.factor.value_or(scale.multiplier))); },
-                   [&](const ShiftRight& s) { shift_all(values, size, s.amount.value_or(scale.right).bits, s.round); },
+                   [&](const ShiftRight& s) { shift_all(values, size, s.amount_in(scale).bits, s.round); },
                    [&](const Saturate& s) { keep(s.bits, Overflow::saturate); },
                    [&](const Wrap& s) { keep(s.bits, Overflow::wrap); },
                    [&](const AddZeroPoint&) {

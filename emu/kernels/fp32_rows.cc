@@ -17,13 +17,15 @@ float number(Fp32 value) {
   return std::bit_cast<float>(value.bits);
 }
 
-float value_of(const Fp32Operand& operand, const Fp32Constants& constants) {
+float value_of(const Fp32Operand& operand, const StepOperands& operands) {
+  const Fp32Constants& constants = operands.scale.fp32;
   if (const auto* word = std::get_if<Fp32>(&operand)) return number(*word);
   switch (std::get<Fp32Name>(operand)) {
     case Fp32Name::scale: return number(constants.scale);
     case Fp32Name::bias: return number(constants.bias);
     case Fp32Name::output: return number(constants.output);
     case Fp32Name::slope: return number(constants.slope);
+    case Fp32Name::zero_point: return number(fp32_of(operands.zero_point, Round::half_even));
   }
   ASSAY_ASSERT(!"an Fp32Name outside its enumeration");
 }
@@ -91,7 +93,7 @@ void round_fp32(float* values, size_t size, FloatFormat format, Round round) {
 }
 
 void apply_fp32(const Step& step, float* values, size_t size, const StepOperands& operands) {
-  const auto of = [&](const Fp32Operand& operand) { return value_of(operand, operands.scale.fp32); };
+  const auto of = [&](const Fp32Operand& operand) { return value_of(operand, operands); };
   std::visit(Overloaded{
                  [&](const MulFp32& s) { fpu::mul_fp32(values, size, of(s.factor)); },
                  [&](const AddFp32& s) { fpu::add_fp32(values, size, of(s.term)); },

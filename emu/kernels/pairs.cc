@@ -183,9 +183,11 @@ PreparedKernel prepare_sum(const AddOrSub<kSubtract>& op, const OpContext& conte
 }  // namespace
 
 PreparedKernel prepare(const Add& op, const OpContext& context) {
+  if (ends_in_fp32(context.steps(op.operand_steps))) return {nullptr, "a sum in binary32 has no kernel"};
   return prepare_sum(op, context);
 }
 PreparedKernel prepare(const Sub& op, const OpContext& context) {
+  if (ends_in_fp32(context.steps(op.operand_steps))) return {nullptr, "a sum in binary32 has no kernel"};
   return prepare_sum(op, context);
 }
 

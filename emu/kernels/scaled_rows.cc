@@ -80,7 +80,7 @@ std::optional<ScaledRows> ScaledRows::prepare(const Steps& steps, Wide worst, Wi
       if (std::holds_alternative<AddBias>(step)) channel.bias = bias;
       if (std::holds_alternative<Multiply>(step)) factor *= scale.multiplier;
       if (const auto* left = std::get_if<ShiftLeft>(&step)) factor *= Wide{1} << left->amount.value_or(scale.left).bits;
-      if (const auto* right = std::get_if<ShiftRight>(&step)) channel.right = right->amount.value_or(scale.right).bits, rows.round_ = right->round;
+      if (const auto* right = std::get_if<ShiftRight>(&step)) channel.right = right->amount_in(scale).bits, rows.round_ = right->round;
     }
     if (!fits<int64_t>(factor)) return std::nullopt;
     factors_fit_32 = factors_fit_32 && fits<int32_t>(factor);

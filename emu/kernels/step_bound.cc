@@ -37,6 +37,8 @@ class Bound {
       left_ = std::max(left_, scale.left.bits);
       right_ = std::max(right_, scale.right.bits);
       least_right_ = std::min(least_right_, scale.right.bits);
+      first_ = std::max(first_, scale.first.bits);
+      least_first_ = std::min(least_first_, scale.first.bits);
     }
   }
 
@@ -48,8 +50,9 @@ class Bound {
   void operator()(const Multiply& s) { become(times(value_, std::max(s.factor ? magnitude(*s.factor) : multiplier_, Wide{1}))); }
   void operator()(const ShiftRight& s) {
     // Rounding adds less than one unit of what is discarded before it shifts.
-    become(value_ + (Wide{1} << (s.amount ? s.amount->bits : right_)));
-    value_ = (value_ >> (s.amount ? s.amount->bits : least_right_)) + 1;
+    const uint8_t most = s.is_first ? first_ : right_, least = s.is_first ? least_first_ : least_right_;
+    become(value_ + (Wide{1} << (s.amount ? s.amount->bits : most)));
+    value_ = (value_ >> (s.amount ? s.amount->bits : least)) + 1;
   }
   void operator()(const Saturate& s) { value_ = std::min(value_, magnitude(s.bits ? IntType{*s.bits, true} : output_)); }
   void operator()(const Wrap& s) {
@@ -75,7 +78,7 @@ class Bound {
   ClampBounds clamp_;
   Wide rounded_;
   Wide bias_ = 0, multiplier_ = 0;
-  uint8_t left_ = 0, right_ = 0, least_right_ = kMaxShiftBits;
+  uint8_t left_ = 0, right_ = 0, least_right_ = kMaxShiftBits, first_ = 0, least_first_ = kMaxShiftBits;
 };
 
 // Whether a value outside +-kHeld, after these additions, is cut to the same bound as +-kHeld is.

@@ -7,10 +7,12 @@
 //   sum                           in(a) is stored into the accumulator, then in(b) is added to it or subtracted: its range after each
 //   y
 //
+// Where operand_steps end in binary32, sum = in(a) + in(b), one addition there (half_even), the accumulator is not used, and requant's steps begin with that number.
+//
 // Order: a, then b. Overflow: the accumulator's rule, twice. A saturate or wrap of operand_steps that changes a value counts as intermediate overflow of the output; such
 // a step has its width in bits, since an operand has no output type. scale_a and scale_b are one QScale each; requant's is one, or one per channel (axis 1).
 // Source: TFLite's int8 ADD and SUB (operands shifted left by 20, three multiplications); XNNPACK's add (two multipliers, one shift); a plain sum where the target demands
-// equal scales (operand_steps empty).
+// equal scales (operand_steps empty); ONNX Runtime's QLinearAdd (both operands dequantized and added in binary32).
 #include "emu/ops/elementwise.h"
 
 namespace assay::emu {
@@ -48,6 +50,13 @@ void report(const OpRun& run, const std::string& stage, const std::vector<Wide>&
   run.report(stage, shown);
 }
 
+// Words in, a word out; a difference is the sum with the other sign.
+template <bool kSubtract>
+int64_t sum_in_fp32(Wide a, Wide b) {
+  const Fp32 first{static_cast<uint32_t>(a)}, second{static_cast<uint32_t>(b) ^ (kSubtract ? 0x80000000U : 0U)};
+  return add(first, second).bits;
+}
+
 template <bool kSubtract>
 Tensor execute_sum(const AddOrSub<kSubtract>& op, const OpContext& context, OpRun& run) {
   const Steps& steps = context.steps(op.operand_steps);
@@ -64,6 +73,7 @@ Tensor execute_sum(const AddOrSub<kSubtract>& op, const OpContext& context, OpRu
     report(run, "operand2", b.values, at_b, context.result().shape);
   }
   Sums sums{std::vector<int64_t>(at_a.size()), std::vector<uint8_t>(at_a.size())};
+  const bool in_fp32 = ends_in_fp32(steps);
   for (size_t i = 0; i < at_a.size(); ++i) {
     uint8_t& events = sums.overflowed[i];
     const auto keep = [&](Wide exact) {
@@ -71,9 +81,13 @@ Tensor execute_sum(const AddOrSub<kSubtract>& op, const OpContext& context, OpRu
       if (kept != exact) events |= kAccumulatorOverflowed;
       return kept;
     };
-    const Wide first = keep(a.values[at_a[i]]);
     const Wide second = b.values[at_b[i]];
-    sums.values[i] = static_cast<int64_t>(keep(kSubtract ? first - second : first + second));
+    if (in_fp32) {
+      sums.values[i] = sum_in_fp32<kSubtract>(a.values[at_a[i]], second);
+    } else {
+      const Wide first = keep(a.values[at_a[i]]);
+      sums.values[i] = static_cast<int64_t>(keep(kSubtract ? first - second : first + second));
+    }
     if (a.changed[at_a[i]] != 0 || b.changed[at_b[i]] != 0) events |= kOperandOverflowed;
   }
   return requantize_all(sums.values, sums.overflowed, op.requant, std::nullopt, channel_axis_of(context.result().shape), context, run);

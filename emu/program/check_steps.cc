@@ -104,6 +104,7 @@ class StepLists {
     if (divides(op) && has_step(steps, names_scale)) problems_.push_back("the division uses the scale, so its steps may not use it again: " + to_string(steps));
 
     const Interval start = accumulated(op);
+    if constexpr (requires { op.operand_steps; }) begins_ = ends_in_fp32(context_.steps(op.operand_steps)) ? Begins::in_fp32 : Begins::as_integer;
     check_length<Op>(op, context_.scale(op.requant.scale).size());
     if constexpr (std::is_same_v<Op, LeakyRelu>) {
       check_scales(steps, context_.scale(op.requant.scale), bounds, {0, std::max(start.high, Wide{0})}, false);
@@ -147,7 +148,8 @@ class StepLists {
       bounds.operands.scale = scales[i];
       std::optional<std::string> problem = divided ? follow_division(scales[i], value) : std::nullopt;
       if (!problem && divided && !value.within(kS64)) problem = "the division can leave 64 bits: " + to_string(value);
-      if (!problem) problem = follow(steps, bounds, value);
+      if (!problem) problem = follow(steps, bounds, value, begins_);
+      if (!problem && ends_in_fp32(steps)) problem = "the steps end in binary32";
       if (!problem && !value.within(bounds.operands.output)) {
         problem = "the steps can leave " + to_string(value) + ", which " + to_string(bounds.operands.output) + " does not hold; end with saturate output, wrap output or clamp";
       }
@@ -162,8 +164,8 @@ class StepLists {
     StepBounds bounds;
     bounds.operands.scale = context_.scale(scale)[0];
     Interval value = start;
-    auto problem = follow(steps, bounds, value);
-    if (!problem && !value.within(kS64)) problem = "the steps can leave 64 bits: " + to_string(value);
+    auto problem = follow(steps, bounds, value, Begins::as_integer);
+    if (!problem && !ends_in_fp32(steps) && !value.within(kS64)) problem = "the steps can leave 64 bits: " + to_string(value);
     if (problem) problems_.push_back(which + ": " + *problem);
   }
 
@@ -178,6 +180,7 @@ class StepLists {
 
   const OpContext& context_;
   Problems& problems_;
+  Begins begins_ = Begins::as_integer;  // the list on a sum of operands in binary32 begins there
 };
 
 }  // namespace

@@ -10,7 +10,7 @@ namespace {
 
 static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "elements are written as they lie in memory");
 
-constexpr std::string_view kMagic = "ASSAYQP2";
+constexpr std::string_view kMagic = "ASSAYQP3";
 
 // Numbers are written in eight bytes; words (types, modes, names of operations) as they are spelled in the text, so that no file depends on the order of an enumeration.
 class Writer {
@@ -211,10 +211,11 @@ Program read_program(Reader& reader) {
     constant.tensor = reader.tensor();
   });
   reader.list(program.scales, 8, "scales", [&](std::vector<QScale>& scale) {
-    reader.list(scale, 56, "scale entries", [&](QScale& entry) {
+    reader.list(scale, 64, "scale entries", [&](QScale& entry) {
       entry.multiplier = reader.number("a multiplier");
       entry.left.bits = reader.number_up_to<uint8_t>(kMaxShiftBits, "a left shift");
       entry.right.bits = reader.number_up_to<uint8_t>(kMaxShiftBits, "a right shift");
+      entry.first.bits = reader.number_up_to<uint8_t>(kMaxShiftBits, "a first shift");
       for (Fp32* number : {&entry.fp32.scale, &entry.fp32.bias, &entry.fp32.output, &entry.fp32.slope}) number->bits = reader.number_up_to<uint32_t>(UINT32_MAX, "a binary32 word");
     });
   });
@@ -247,6 +248,7 @@ std::string serialize(const Program& program) {
       writer.number(entry.multiplier);
       writer.number(entry.left.bits);
       writer.number(entry.right.bits);
+      writer.number(entry.first.bits);
       for (const Fp32 number : {entry.fp32.scale, entry.fp32.bias, entry.fp32.output, entry.fp32.slope}) writer.number(number.bits);
     });
   });

@@ -70,9 +70,9 @@ std::string decimal(Wide value) {
 
 }  // namespace
 
-std::optional<std::string> follow(const Steps& steps, const StepBounds& bounds, Interval& value) {
-  if (const auto problem = mixed_up(steps)) return problem;
-  bool known = true;  // within binary32: whether `value` holds every word
+std::optional<std::string> follow(const Steps& steps, const StepBounds& bounds, Interval& value, Begins begins) {
+  if (const auto problem = mixed_up(steps, begins, Ends::either)) return problem;
+  bool known = begins == Begins::as_integer;  // within binary32: whether `value` holds every word
   for (size_t i = 0; i < steps.size(); ++i) {
     if (takes_fp32(steps[i])) {
       known = known && follow_fp32(steps[i], bounds, value);
@@ -92,7 +92,7 @@ std::optional<std::string> follow_division(const QScale& scale, Interval& value)
   StepBounds bounds;
   bounds.operands.scale = scale;
   const Interval before = value;
-  if (follow(numerator, bounds, value)) return "the division's numerator can leave 126 bits: sums reach " + to_string(before);
+  if (follow(numerator, bounds, value, Begins::as_integer)) return "the division's numerator can leave 126 bits: sums reach " + to_string(before);
   // A divisor of 1 and away_from_zero give the largest magnitude; a larger divisor brings values toward 0.
   value.low = std::min(shift_right(value.low, scale.right, Round::floor), Wide{0});
   value.high = std::max(shift_right(value.high, scale.right, Round::ceil), Wide{0});

@@ -22,8 +22,9 @@ struct StepBounds {
   StepOperands operands;  // its own bias is not used
 };
 
-// Takes `value` through the steps; the answer is what is wrong, or none.
-std::optional<std::string> follow(const Steps& steps, const StepBounds& bounds, Interval& value);
+// Takes `value` through the steps; the answer is what is wrong, or none. Where the list ends in binary32, `value` means nothing afterwards; where it begins there, any number may
+// come.
+std::optional<std::string> follow(const Steps& steps, const StepBounds& bounds, Interval& value, Begins begins);
 
 // The same for the one division value / divisor (divisor >= 1) with its scale, see divide_scaled.
 std::optional<std::string> follow_division(const QScale& scale, Interval& value);

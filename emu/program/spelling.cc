@@ -92,7 +92,8 @@ std::string spell(Dyadic value) {
   return to_string(value);
 }
 std::string spell(const QScale& scale) {
-  const std::string integers = std::to_string(scale.multiplier) + "/" + std::to_string(scale.left.bits) + "/" + std::to_string(scale.right.bits);
+  const std::string integers = std::to_string(scale.multiplier) + "/" + std::to_string(scale.left.bits) + "/" + std::to_string(scale.right.bits) +
+                               (scale.first.bits == 0 ? "" : "+" + std::to_string(scale.first.bits));
   if (scale.fp32 == Fp32Constants{}) return integers;
   return integers + "/" + to_string(scale.fp32.scale) + "/" + to_string(scale.fp32.bias) + "/" + to_string(scale.fp32.output) + "/" + to_string(scale.fp32.slope);
 }
@@ -157,6 +158,7 @@ bool read(std::string_view text, QScale& scale) {
   std::string_view multiplier, rest, left, right, word;
   if (!split(text, "/", multiplier, rest) || !split(rest, "/", left, right)) return false;
   scale.fp32 = {};
+  scale.first = {};
   if (split(right, "/", word, rest)) {
     right = word;
     for (Fp32* number : {&scale.fp32.scale, &scale.fp32.bias, &scale.fp32.output, &scale.fp32.slope}) {
@@ -165,6 +167,10 @@ bool read(std::string_view text, QScale& scale) {
       if (!last && !split(std::string_view(rest), "/", word, rest)) return false;
       if (!take(parse_fp32(word), *number)) return false;
     }
+  }
+  if (split(right, "+", word, rest)) {
+    right = word;
+    if (!read_shift(rest, scale.first.bits)) return false;
   }
   return read(multiplier, scale.multiplier) && read_shift(left, scale.left.bits) && read_shift(right, scale.right.bits);
 }

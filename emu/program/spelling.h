@@ -20,7 +20,7 @@ std::string spell(const Accumulator& accumulator);  // s32.wrap
 std::string spell(SumOrder order);                  // ky,kx,ic
 std::string spell(Round mode);                      // half_even
 std::string spell(Dyadic value);                    // 3*2^-9
-std::string spell(const QScale& scale);             // multiplier/left/right, and /scale/bias/output/slope where there are binary32 constants
+std::string spell(const QScale& scale);             // multiplier/left/right, +first where there is a first cut, and /scale/bias/output/slope where there are binary32 constants
 std::string spell(const std::string& text);         // "quoted", escaped as in JSON; bytes from 0x80 on stay as they are
 
 bool read(std::string_view text, int64_t& value);

@@ -155,7 +155,7 @@ class Verifier {
       if (program_.scales[i].empty()) problems_.push_back(where + "has no entry");
       for (const QScale& scale : program_.scales[i]) {
         if (scale.multiplier >= kMultiplierLimit || scale.multiplier <= -kMultiplierLimit) problems_.push_back(where + "the multiplier of " + spell(scale) + " is 2^32 or more");
-        if (scale.left.bits > kMaxShiftBits || scale.right.bits > kMaxShiftBits) problems_.push_back(where + "a shift of " + spell(scale) + " is more than 62");
+        if (std::max({scale.left.bits, scale.right.bits, scale.first.bits}) > kMaxShiftBits) problems_.push_back(where + "a shift of " + spell(scale) + " is more than 62");
       }
     }
   }

@@ -45,6 +45,15 @@ bool decode(const toml::value& value, Accumulator& out) {
   return out = *accumulator, true;
 }
 
+std::string legal(const FloatFormat&) {
+  return "one of fp32, tf32, bf16, fp16";
+}
+bool decode(const toml::value& value, FloatFormat& out) {
+  const auto format = value.is_string() ? parse_float_format(value.as_string().str) : std::nullopt;
+  if (!format || (*format != kFp32 && *format != kTf32 && *format != kBf16 && *format != kFp16)) return false;
+  return out = *format, true;
+}
+
 std::string legal(const schema::Range& range) {
   return "an integer from " + std::to_string(range.low) + " to " + std::to_string(range.high);
 }

@@ -29,6 +29,30 @@ constexpr std::array<InputScales, 2> all_of(InputScales) {
 constexpr std::array<AverageForm, 2> all_of(AverageForm) {
   return {AverageForm::divide, AverageForm::reciprocal};
 }
+constexpr std::array<MultiplierForm, 2> all_of(MultiplierForm) {
+  return {MultiplierForm::normalised, MultiplierForm::nearest};
+}
+constexpr std::array<RatioFormat, 3> all_of(RatioFormat) {
+  return {RatioFormat::exact, RatioFormat::binary64, RatioFormat::binary32};
+}
+constexpr std::array<Fp32Scale, 4> all_of(Fp32Scale) {
+  return {Fp32Scale::product, Fp32Scale::ratio, Fp32Scale::exact_ratio, Fp32Scale::reciprocal_product};
+}
+constexpr std::array<Fp32Output, 2> all_of(Fp32Output) {
+  return {Fp32Output::scale, Fp32Output::reciprocal};
+}
+constexpr std::array<BiasScale, 2> all_of(BiasScale) {
+  return {BiasScale::product, BiasScale::power_of_two};
+}
+constexpr std::array<OperandScale, 2> all_of(OperandScale) {
+  return {OperandScale::normalised, OperandScale::common_shift};
+}
+constexpr std::array<CountScale, 5> all_of(CountScale) {
+  return {CountScale::ratio, CountScale::reciprocal_30, CountScale::reciprocal_31, CountScale::floor_24, CountScale::factor};
+}
+constexpr std::array<TableSource, 2> all_of(TableSource) {
+  return {TableSource::real, TableSource::fixed_point};
+}
 constexpr std::array<Evidence, 3> all_of(Evidence) {
   return {Evidence::documented, Evidence::measured, Evidence::assumed};
 }
@@ -70,6 +94,7 @@ std::string legal(const bool&);
 std::string legal(const int64_t&);
 std::string legal(const IntType&);
 std::string legal(const Accumulator&);
+std::string legal(const FloatFormat&);
 std::string legal(const schema::Range& range);
 
 bool decode(const toml::value& value, std::string& out);
@@ -77,5 +102,6 @@ bool decode(const toml::value& value, bool& out);
 bool decode(const toml::value& value, int64_t& out);
 bool decode(const toml::value& value, IntType& out);
 bool decode(const toml::value& value, Accumulator& out);
+bool decode(const toml::value& value, FloatFormat& out);
 
 }  // namespace assay::emu

@@ -140,6 +140,14 @@ class Explainer {
                   std::to_string(m.max_left.bits) + " to the left and " + std::to_string(m.max_right.bits) + " to the right.");
     }
     source("multiplier");
+    heading("What is computed in binary32");
+    if (t_.binary32) {
+      line(2, "scale: " + std::string(to_string(t_.binary32->scale)) + ", rounded to " + std::string(to_string(t_.binary32->scale_format)) + "; bias: rounded to " +
+                  std::string(to_string(t_.binary32->bias_format)) + "; output: " + std::string(to_string(t_.binary32->output)) + ".");
+    } else {
+      line(2, "Nothing: all steps are on integers.");
+    }
+    source("binary32");
     heading("How products are summed");
     line(2, "In " + meaning(t_.accumulate.accumulator) + ", in the order " + std::string(to_string(t_.accumulate.order)) + " (the last varies fastest).");
     source("accumulate");
@@ -203,6 +211,7 @@ class Explainer {
     plain("leaky_relu", t_.leaky_relu, "x - zero point, with one scale for values from 0 on and another for negative ones.");
     if (open("table", t_.table.has_value(), "functions of one value (Sigmoid ...), from a table.")) table(*t_.table);
     if (open("softmax", t_.softmax.has_value(), "exponentials from a table, their sum, one division each.")) softmax(*t_.softmax);
+    open("softmax_fixed_point", t_.softmax_fixed_point, "exponentials and the reciprocal of their sum by fixed-point polynomials and Newton steps.");
     const std::pair<const char*, bool> movers[] = {{"max_pool", t_.max_pool},   {"pad", t_.pad},     {"reshape", t_.reshape},
                                                    {"transpose", t_.transpose}, {"slice", t_.slice}, {"resize_nearest", t_.resize_nearest}};
     for (const auto& [name, supported] : movers) open(name, supported, "chooses or moves words without changing them.");

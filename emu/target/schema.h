@@ -34,8 +34,12 @@ void keys(V& v, QuantizeRule& q) {
 }
 template <class V>
 void keys(V& v, MultiplierRule& m) {
-  v("bits", m.bits, Range{1, 32}), v("round", m.round);
-  v("max_left", m.max_left.bits, Range{0, kMaxShiftBits}), v("max_right", m.max_right.bits, Range{0, kMaxShiftBits});
+  v("form", m.form), v("ratio", m.ratio), v("bits", m.bits, Range{1, 32}), v("round", m.round), v("max_left", m.max_left.bits, Range{0, kMaxShiftBits});
+  v("min_right", m.min_right.bits, Range{0, kMaxShiftBits}), v("max_right", m.max_right.bits, Range{0, kMaxShiftBits}), v("max_first", m.max_first.bits, Range{0, kMaxShiftBits});
+}
+template <class V>
+void keys(V& v, Fp32Rule& r) {
+  v("scale", r.scale), v("scale_format", r.scale_format), v("bias_format", r.bias_format), v("output", r.output);
 }
 template <class V>
 void keys(V& v, AccumulateRule& a) {
@@ -47,7 +51,8 @@ void keys(V& v, StepsRule& r) {
 }
 template <class V>
 void keys(V& v, AddRule& r) {
-  v("inputs", r.inputs), v("headroom", r.headroom.bits, Range{0, kMaxShiftBits}), v("operand_steps", r.operand_steps), v("steps", r.steps);
+  v("inputs", r.inputs), v("operand_scale", r.operand_scale), v("operand_bits", r.operand_bits, Range{0, 31}), v("headroom", r.headroom.bits, Range{0, kMaxShiftBits}),
+      v("operand_steps", r.operand_steps), v("steps", r.steps);
 }
 template <class V>
 void keys(V& v, ConcatRule& r) {
@@ -55,11 +60,11 @@ void keys(V& v, ConcatRule& r) {
 }
 template <class V>
 void keys(V& v, AverageRule& r) {
-  v("form", r.form), v("round", r.round), v("steps", r.steps);
+  v("inputs", r.inputs), v("form", r.form), v("count_scale", r.count_scale), v("round", r.round), v("steps", r.steps);
 }
 template <class V>
 void keys(V& v, TableRule& r) {
-  v("fraction_bits", r.form.fraction_bits, Range{0, 15}), v("interpolation_round", r.form.round), v("round", r.round);
+  v("fraction_bits", r.form.fraction_bits, Range{0, 15}), v("interpolation_round", r.form.round), v("entries", r.entries), v("round", r.round);
 }
 template <class V>
 void keys(V& v, SoftmaxRule& r) {
@@ -80,15 +85,17 @@ void keys(V& visitor, Target& t) {
     section(v, "input", t.storage.input), section(v, "activation", t.storage.activation), section(v, "weight", t.storage.weight), section(v, "bias", t.storage.bias);
   });
   visitor.section("quantize", [&](V& v) {
-    v.source(), v("bias_round", t.quantize.bias_round);
+    v.source(), v("bias_scale", t.quantize.bias_scale), v("bias_round", t.quantize.bias_round);
     section(v, "input", t.quantize.input), section(v, "activation", t.quantize.activation), section(v, "weight", t.quantize.weight);
   });
   visitor.section("multiplier", [&](V& v) { v.source(), keys(v, t.multiplier); });
+  visitor.supported("binary32", t.binary32);
   visitor.section("accumulate", [&](V& v) { v.source(), keys(v, t.accumulate); });
   visitor.section("ops", [&](V& v) {
     v.supported("conv", t.conv), v.supported("conv_transpose", t.conv_transpose), v.supported("matmul", t.matmul), v.supported("add", t.add), v.supported("mul", t.mul);
     v.supported("concat", t.concat), v.supported("max_pool", t.max_pool), v.supported("average_pool", t.average_pool), v.supported("requantize", t.requantize);
-    v.supported("leaky_relu", t.leaky_relu), v.supported("table", t.table), v.supported("softmax", t.softmax), v.supported("pad", t.pad), v.supported("reshape", t.reshape);
+    v.supported("leaky_relu", t.leaky_relu), v.supported("table", t.table), v.supported("softmax", t.softmax), v.supported("softmax_fixed_point", t.softmax_fixed_point),
+        v.supported("pad", t.pad), v.supported("reshape", t.reshape);
     v.supported("transpose", t.transpose), v.supported("slice", t.slice), v.supported("resize_nearest", t.resize_nearest);
   });
 }

@@ -44,6 +44,76 @@ std::string_view to_string(AverageForm form) {
   ASSAY_ASSERT(!"an AverageForm outside its enumeration");
 }
 
+std::string_view to_string(MultiplierForm form) {
+  switch (form) {
+    case MultiplierForm::normalised: return "normalised";
+    case MultiplierForm::nearest: return "nearest";
+  }
+  ASSAY_ASSERT(!"a MultiplierForm outside its enumeration");
+}
+
+std::string_view to_string(RatioFormat format) {
+  switch (format) {
+    case RatioFormat::exact: return "exact";
+    case RatioFormat::binary64: return "binary64";
+    case RatioFormat::binary32: return "binary32";
+  }
+  ASSAY_ASSERT(!"a RatioFormat outside its enumeration");
+}
+
+std::string_view to_string(Fp32Scale scale) {
+  switch (scale) {
+    case Fp32Scale::product: return "product";
+    case Fp32Scale::ratio: return "ratio";
+    case Fp32Scale::exact_ratio: return "exact_ratio";
+    case Fp32Scale::reciprocal_product: return "reciprocal_product";
+  }
+  ASSAY_ASSERT(!"a Fp32Scale outside its enumeration");
+}
+
+std::string_view to_string(Fp32Output output) {
+  switch (output) {
+    case Fp32Output::scale: return "scale";
+    case Fp32Output::reciprocal: return "reciprocal";
+  }
+  ASSAY_ASSERT(!"a Fp32Output outside its enumeration");
+}
+
+std::string_view to_string(BiasScale scale) {
+  switch (scale) {
+    case BiasScale::product: return "product";
+    case BiasScale::power_of_two: return "power_of_two";
+  }
+  ASSAY_ASSERT(!"a BiasScale outside its enumeration");
+}
+
+std::string_view to_string(OperandScale scale) {
+  switch (scale) {
+    case OperandScale::normalised: return "normalised";
+    case OperandScale::common_shift: return "common_shift";
+  }
+  ASSAY_ASSERT(!"an OperandScale outside its enumeration");
+}
+
+std::string_view to_string(CountScale scale) {
+  switch (scale) {
+    case CountScale::ratio: return "ratio";
+    case CountScale::reciprocal_30: return "reciprocal_30";
+    case CountScale::reciprocal_31: return "reciprocal_31";
+    case CountScale::floor_24: return "floor_24";
+    case CountScale::factor: return "factor";
+  }
+  ASSAY_ASSERT(!"a CountScale outside its enumeration");
+}
+
+std::string_view to_string(TableSource source) {
+  switch (source) {
+    case TableSource::real: return "real";
+    case TableSource::fixed_point: return "fixed_point";
+  }
+  ASSAY_ASSERT(!"a TableSource outside its enumeration");
+}
+
 std::string_view to_string(Evidence evidence) {
   switch (evidence) {
     case Evidence::documented: return "documented";

@@ -19,6 +19,24 @@ enum class ScaleKind : uint8_t { real, power_of_two };
 // Several inputs of one instruction: `joint` = they must share one scale (the quantizer makes them), `requantize` = each is brought to the common scale by steps.
 enum class InputScales : uint8_t { joint, requantize };
 enum class AverageForm : uint8_t { divide, reciprocal };
+// How a ratio of scales becomes a multiplier and shifts: `normalised` = the multiplier has exactly its bits; `nearest` = of all legal pairs (multiplier, right shift), the one
+// whose value is nearest (quant/calibrate/derivations.h nearest_scale).
+enum class MultiplierForm : uint8_t { normalised, nearest };
+// The arithmetic in which the chip's tools form a ratio (s_x * s_w) / s_y: exactly, or each operation rounded half_even to that format.
+enum class RatioFormat : uint8_t { exact, binary64, binary32 };
+// What Fp32Constants.scale is: s_x * s_w; (s_x * s_w) / s_y; that ratio rounded once; 1 / ((1 / s_x) * (1 / s_w)). Every operation rounded half_even to binary32.
+enum class Fp32Scale : uint8_t { product, ratio, exact_ratio, reciprocal_product };
+// What Fp32Constants.output is: s_y, or 1 / s_y.
+enum class Fp32Output : uint8_t { scale, reciprocal };
+// The scale of a bias: input scale * weight scale, or a power of two of its own, not finer than that product.
+enum class BiasScale : uint8_t { product, power_of_two };
+// The multipliers of the operands of a sum: each by itself as [multiplier] says, or with one right shift for both, which the output's scale then holds.
+enum class OperandScale : uint8_t { normalised, common_shift };
+// How 1 / count of an average becomes multiplier * 2^-right: part of the ratio of scales; ((2^30 + 1) << k) / count, 30 + k; (2^(31+k) + 2^k) / count, 31 + k;
+// floor(2^24 / count), 24; a small factor chosen by the kernel's height and width (quant/calibrate/derivations.h).
+enum class CountScale : uint8_t { ratio, reciprocal_30, reciprocal_31, floor_24, factor };
+// Where the entries of the tables of sigmoid and tanh come from: the real function, or the fixed-point functions of arith/fixed_functions.h.
+enum class TableSource : uint8_t { real, fixed_point };
 
 // [storage]: how a class of tensors is stored. low..high may be narrower than the type (e.g. -127..127).
 struct Storage {
@@ -38,10 +56,22 @@ struct QuantizeRule {
 
 // [multiplier]: how a real ratio of scales becomes a QScale.
 struct MultiplierRule {
-  uint8_t bits = 31;               // multiplier in [2^(bits-1), 2^bits); 1: always 1, the ratio must be a power of two
+  MultiplierForm form = MultiplierForm::normalised;
+  RatioFormat ratio = RatioFormat::exact;
+  uint8_t bits = 31;               // multiplier in [2^(bits-1), 2^bits), or 0 .. 2^bits - 1 where nearest; 1: always 1, the ratio must be a power of two
   Round round = Round::half_away;  // ratio * 2^n -> multiplier
   LeftShift max_left{31};          // legal amounts of the scale's shifts
+  RightShift min_right{0};
   RightShift max_right{62};
+  RightShift max_first{0};  // of the first cut; 0 where no steps have one
+};
+
+// [binary32]: how scales become the constants of steps in binary32. The bias stands in the units that the steps have where they add it.
+struct Fp32Rule {
+  Fp32Scale scale = Fp32Scale::product;
+  FloatFormat scale_format = kFp32;  // the constant rounded to it, half_even
+  FloatFormat bias_format = kFp32;
+  Fp32Output output = Fp32Output::scale;
 };
 
 struct AccumulateRule {
@@ -55,7 +85,9 @@ struct StepsRule {
 };
 struct AddRule {
   InputScales inputs = InputScales::requantize;
-  LeftShift headroom{0};  // operands are shifted left by this before they are scaled (TFLite: 20); the output's scale takes it back
+  OperandScale operand_scale = OperandScale::normalised;
+  uint8_t operand_bits = 0;  // common_shift: bits of the multiplier of the operand whose ratio is greater; 0 where normalised
+  LeftShift headroom{0};     // operands are shifted left by this before they are scaled (TFLite: 20); the output's scale takes it back
   Steps operand_steps;
   Steps steps;
 };
@@ -64,12 +96,15 @@ struct ConcatRule {
   Steps steps;
 };
 struct AverageRule {
+  InputScales inputs = InputScales::requantize;  // joint: the output has the input's scale
   AverageForm form = AverageForm::divide;
+  CountScale count_scale = CountScale::ratio;
   Round round = Round::half_up;  // of the division; unused for reciprocal, whose steps round
   Steps steps;
 };
 struct TableRule {
   TableForm form;
+  TableSource entries = TableSource::real;
   Round round = Round::half_even;  // real function value -> entry
 };
 struct SoftmaxRule {
@@ -102,9 +137,11 @@ struct Target {
   } storage;
   struct {
     QuantizeRule input, activation, weight;
-    Round bias_round = Round::half_even;  // the scale of a bias is input scale * weight scale
+    BiasScale bias_scale = BiasScale::product;
+    Round bias_round = Round::half_even;
   } quantize;
   MultiplierRule multiplier;
+  std::optional<Fp32Rule> binary32;  // where any steps compute in binary32
   AccumulateRule accumulate;
   std::optional<StepsRule> conv, conv_transpose, matmul, mul, requantize, leaky_relu;
   std::optional<AddRule> add;  // and sub
@@ -113,6 +150,7 @@ struct Target {
   std::optional<TableRule> table;
   std::optional<SoftmaxRule> softmax;
   bool max_pool = false, pad = false, reshape = false, transpose = false, slice = false, resize_nearest = false;
+  bool softmax_fixed_point = false;  // softmax as arith/fixed_operators.h has it, instead of `softmax`
   std::vector<Source> sources;
   std::vector<Claim> claims;
 };
@@ -122,6 +160,14 @@ std::string_view to_string(Granularity);
 std::string_view to_string(ScaleKind);
 std::string_view to_string(InputScales);
 std::string_view to_string(AverageForm);
+std::string_view to_string(MultiplierForm);
+std::string_view to_string(RatioFormat);
+std::string_view to_string(Fp32Scale);
+std::string_view to_string(Fp32Output);
+std::string_view to_string(BiasScale);
+std::string_view to_string(OperandScale);
+std::string_view to_string(CountScale);
+std::string_view to_string(TableSource);
 std::string_view to_string(Evidence);
 
 }  // namespace assay::emu

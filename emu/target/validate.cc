@@ -23,7 +23,22 @@ bool is_scale_left(const Step& s) {
   return std::holds_alternative<ShiftLeft>(s) && !std::get<ShiftLeft>(s).amount;
 }
 bool is_scale_right(const Step& s) {
-  return std::holds_alternative<ShiftRight>(s) && !std::get<ShiftRight>(s).amount;
+  return std::holds_alternative<ShiftRight>(s) && !std::get<ShiftRight>(s).amount && !std::get<ShiftRight>(s).is_first;
+}
+bool is_first_cut(const Step& s) {
+  return std::holds_alternative<ShiftRight>(s) && std::get<ShiftRight>(s).is_first;
+}
+bool is_fp32_bias(const Step& s) {
+  const auto* sum = std::get_if<AddFp32>(&s);
+  const auto* fused = std::get_if<FmaFp32>(&s);
+  return (sum && sum->term == Fp32Operand{Fp32Name::bias}) || (fused && fused->term == Fp32Operand{Fp32Name::bias});
+}
+bool is_zero_point(const Step& s) {
+  const auto* sum = std::get_if<AddFp32>(&s);
+  return std::holds_alternative<AddZeroPoint>(s) || (sum && sum->term == Fp32Operand{Fp32Name::zero_point});
+}
+int count_if(const Steps& steps, bool (*is_it)(const Step&)) {
+  return static_cast<int>(std::count_if(steps.begin(), steps.end(), is_it));
 }
 bool is_scale_multiply(const Step& s) {
   return std::holds_alternative<Multiply>(s) && !std::get<Multiply>(s).factor;
@@ -39,6 +54,8 @@ struct Purpose {
   bool scales = true;     // it applies a QScale (else a division has, or nothing does)
   bool ends_in_output = true;
   std::optional<IntType> start;  // what the first step is given
+  Begins begins = Begins::as_integer;
+  bool shares_shift = false;  // the operands of a sum whose common shift is the output's, or that output: the multiplier is theirs, the shift its
 };
 
 class Rules {
@@ -50,6 +67,7 @@ class Rules {
     quantize();
     multiplier();
     operators();
+    words_without_use();
     for (const Claim& claim : t_.claims) {
       if (claim.note.empty()) add({"claim"}, "the claim on '" + claim.key + "' needs a note that says what is known");
     }
@@ -89,13 +107,23 @@ class Rules {
       }
       if (q.observer == "kl" && q.symmetry == Symmetry::asymmetric) add({key + ".observer", key + ".symmetry"}, "kl is defined for symmetric quantization only");
     };
+    const bool shifts = t_.quantize.activation.scale == ScaleKind::power_of_two && t_.quantize.weight.scale == ScaleKind::power_of_two;
+    if (t_.quantize.bias_scale == BiasScale::power_of_two && !shifts) {
+      add({"quantize.bias_scale", "quantize.activation.scale", "quantize.weight.scale"}, "power_of_two needs scales of activations and weights that are powers of two too");
+    }
     check("input", t_.quantize.input, t_.storage.input);
     check("activation", t_.quantize.activation, t_.storage.activation);
     check("weight", t_.quantize.weight, t_.storage.weight);
   }
 
   void multiplier() {
-    if (t_.multiplier.bits != 1) return;
+    const MultiplierRule& m = t_.multiplier;
+    if (m.form == MultiplierForm::normalised && m.min_right.bits != 0) {
+      add({"multiplier.min_right", "multiplier.form"}, "must be 0 where the form is normalised: the multiplier's size decides the shift");
+    }
+    if (m.form == MultiplierForm::nearest && m.bits == 1) add({"multiplier.form", "multiplier.bits"}, "nearest needs a multiplier, and multiplier.bits is 1");
+    if (m.min_right.bits > m.max_right.bits) add({"multiplier.min_right", "multiplier.max_right"}, "must not be above multiplier.max_right");
+    if (m.bits != 1) return;
     const auto check = [&](const std::string& key, const QuantizeRule& q) {
       if (q.scale != ScaleKind::power_of_two) {
         add({"multiplier.bits", key}, "1 means that requantization only shifts, so " + key + " must be power_of_two");
@@ -106,6 +134,26 @@ class Rules {
     if (t_.average_pool && t_.average_pool->form == AverageForm::reciprocal) {
       add({"ops.average_pool.form", "multiplier.bits"}, "a reciprocal needs a multiplier, and multiplier.bits is 1; say divide");
     }
+  }
+
+  // Sections and limits that no list of steps makes use of would be believed to do something.
+  void words_without_use() {
+    const bool is_fp32 = any_list([](const Steps& list) { return count<ToFp32>(list) > 0; });
+    if (is_fp32 && !t_.binary32) add({"binary32.supported"}, "must be true: some steps compute in binary32, and this section says with which constants");
+    if (!is_fp32 && t_.binary32) add({"binary32.supported"}, "must be false: no steps compute in binary32");
+    const bool cuts = any_list([](const Steps& list) { return count_if(list, is_first_cut) > 0; });
+    if (!cuts && t_.multiplier.max_first.bits != 0) add({"multiplier.max_first"}, "must be 0: no steps hold 'shift_right first'");
+    if (t_.softmax && t_.softmax_fixed_point)
+      add({"ops.softmax_fixed_point.supported", "ops.softmax.supported"}, "must be false where ops.softmax is supported: a softmax has one form");
+  }
+
+  template <class Holds>
+  bool any_list(const Holds& holds) const {
+    for (const auto* rule : {&t_.conv, &t_.conv_transpose, &t_.matmul, &t_.mul, &t_.requantize, &t_.leaky_relu}) {
+      if (*rule && holds((*rule)->steps)) return true;
+    }
+    return (t_.add && (holds(t_.add->operand_steps) || holds(t_.add->steps))) || (t_.concat && holds(t_.concat->steps)) || (t_.average_pool && holds(t_.average_pool->steps)) ||
+           (t_.softmax && holds(t_.softmax->steps));
   }
 
   void operators() {
@@ -130,6 +178,10 @@ class Rules {
     if (t_.average_pool) {
       const bool divides = t_.average_pool->form == AverageForm::divide;
       steps({"ops.average_pool.steps", false, !divides, true, sum}, t_.average_pool->steps);
+      if (t_.average_pool->count_scale != CountScale::ratio && (divides || t_.average_pool->inputs != InputScales::joint)) {
+        add({"ops.average_pool.count_scale", "ops.average_pool.form", "ops.average_pool.inputs"},
+            std::string(to_string(t_.average_pool->count_scale)) + " is the scale by itself: the form must be reciprocal and inputs joint");
+      }
     }
     if (t_.table && t_.table->form.fraction_bits >= t_.storage.activation.type.bits) {
       add({"ops.table.fraction_bits", "storage.activation.type"}, "must be fewer than the bits of an activation, which has " + std::to_string(t_.storage.activation.type.bits));
@@ -138,18 +190,24 @@ class Rules {
   }
 
   void addition(const AddRule& rule, IntType sum, IntType word) {
+    const bool common = rule.operand_scale == OperandScale::common_shift;
+    if (common != (rule.operand_bits != 0)) {
+      add({"ops.add.operand_bits", "ops.add.operand_scale"}, common ? "must say how wide the operands' multipliers are" : "must be 0 where operand_scale is normalised");
+    }
     if (rule.inputs == InputScales::joint) {
+      if (common) add({"ops.add.operand_scale", "ops.add.inputs"}, "must be normalised where inputs are joint: they have no multipliers");
       none("ops.add.operand_steps", "ops.add.inputs", rule.operand_steps);
       if (rule.headroom.bits != 0) add({"ops.add.headroom", "ops.add.inputs"}, "must be 0 where inputs are joint: they are added as they are");
     } else {
+      if (common && rule.headroom.bits != 0) add({"ops.add.headroom", "ops.add.operand_scale"}, "must be 0 for common_shift: the multipliers' bits are the headroom");
       if (word.bits + rule.headroom.bits >= sum.bits) {
         add({"ops.add.headroom", "storage.activation.type", "accumulate.accumulator"}, std::to_string(rule.headroom.bits) + " leaves no room: an operand of " +
                                                                                            std::to_string(word.bits) + " bits shifted so far fills the accumulator's " +
                                                                                            std::to_string(sum.bits));
       }
-      steps({"ops.add.operand_steps", false, true, false, word}, rule.operand_steps);
+      steps({"ops.add.operand_steps", false, true, false, word, Begins::as_integer, common}, rule.operand_steps);
     }
-    steps({"ops.add.steps", false, true, true, sum}, rule.steps);
+    steps({"ops.add.steps", false, true, true, sum, ends_in_fp32(rule.operand_steps) ? Begins::in_fp32 : Begins::as_integer, common}, rule.steps);
   }
 
   void softmax(const SoftmaxRule& rule) {
@@ -172,28 +230,44 @@ class Rules {
   // Which steps a list must have, and which it must not.
   void words(const Purpose& p, const Steps& list) {
     const Keys key{p.key};
-    if (const auto problem = mixed_up(list)) return add(key, *problem);
+    if (const auto problem = mixed_up(list, p.begins, p.ends_in_output ? Ends::as_integer : Ends::either)) return add(key, *problem);
     const auto lefts = std::count_if(list.begin(), list.end(), is_scale_left);
     const auto rights = std::count_if(list.begin(), list.end(), is_scale_right);
-    const int biases = count<AddBias>(list);
+    const int biases = count<AddBias>(list) + count_if(list, is_fp32_bias);
     const auto multiplies = std::count_if(list.begin(), list.end(), is_scale_multiply);
     if (count<Multiply>(list) != multiplies) add(key, "must not multiply by a fixed number: no ratio of scales would account for it");
-    if (count<ToFp32>(list) != 0) return;
     if (p.has_bias && biases != 1) add(key, "must hold add_bias once, or the bias would be lost or added twice");
     if (!p.has_bias && biases != 0) add(key, "must not hold add_bias: there is no bias here");
+    if (count<ToFp32>(list) != 0 || p.begins == Begins::in_fp32) return;
+    first_cut(p, list);
+    if (p.shares_shift && !p.ends_in_output) {
+      if (rights != 0 || lefts != 0 || multiplies != 1) add(key, "must hold multiply once and no shift by scale: the operands' common shift is the output's");
+      return;
+    }
     if (!p.scales && (lefts != 0 || rights != 0 || multiplies != 0)) return add(key, "must not hold multiply or a shift by scale: the division has applied the scale already");
     if (!p.scales) return;
     if (rights != 1) add(key, "must hold 'shift_right scale <rounding>' once: without it no ratio of scales below 1 can be applied, and twice applies it twice");
     if (lefts > 1) add(key, "must hold 'shift_left scale' at most once");
     if (multiplies > 1) add(key, "must hold multiply at most once: the scale has one multiplier");
     if (multiplies != 0 && t_.multiplier.bits == 1) add({p.key, "multiplier.bits"}, "multiply is pointless where multiplier.bits is 1: the multiplier is always 1");
-    if (multiplies == 0 && t_.multiplier.bits != 1) {
+    if (multiplies == 0 && t_.multiplier.bits != 1 && !p.shares_shift) {
       add({p.key, "multiplier.bits"}, "must hold multiply: multiplier.bits is " + std::to_string(t_.multiplier.bits) + ", and a multiplier that is not applied changes the scale");
     }
     if (multiplies == 1 && rights == 1) {
       const auto right = std::find_if(list.begin(), list.end(), is_scale_right) - list.begin();
       if (right < first<Multiply>(list)) add(key, "shift_right scale comes before multiply, so it would discard the bits that the multiplier needs");
     }
+  }
+
+  void first_cut(const Purpose& p, const Steps& list) {
+    const int cuts = count_if(list, is_first_cut);
+    if (cuts == 0) return;
+    if (cuts > 1) add({p.key}, "must hold 'shift_right first' at most once");
+    if (!p.has_bias) add({p.key}, "must not hold 'shift_right first': it comes before a bias, and there is none here");
+    const auto cut = std::find_if(list.begin(), list.end(), is_first_cut) - list.begin();
+    if (cut > first<AddBias>(list) || cut > first<Multiply>(list)) add({p.key}, "'shift_right first' must come before add_bias and multiply");
+    if (t_.multiplier.max_first.bits == 0) add({"multiplier.max_first", p.key}, "must be above 0: " + p.key + " holds 'shift_right first'");
+    if (t_.multiplier.form != MultiplierForm::nearest) add({"multiplier.form", p.key}, "must be nearest where steps hold 'shift_right first'");
   }
 
   // The end: scaled value, zero point, into the output's type, clamp.
@@ -205,7 +279,7 @@ class Rules {
     if (after != list.end()) add(key, "'" + to_string(*after) + "' comes after '" + to_string(*stored) + "', so the result may not fit; only clamp may follow");
     if (count<Clamp>(list) > 1) add(key, "must hold clamp at most once");
     const bool asymmetric = t_.quantize.activation.symmetry == Symmetry::asymmetric;
-    const int zeros = count<AddZeroPoint>(list);
+    const int zeros = count_if(list, is_zero_point);
     if (asymmetric && zeros != 1) add({p.key, "quantize.activation.symmetry"}, "must hold add_zero_point once: activations are asymmetric");
     if (!asymmetric && zeros != 0) add({p.key, "quantize.activation.symmetry"}, "must not hold add_zero_point: activations are symmetric, their zero point is 0");
     const auto last = [&](auto predicate) {
@@ -218,10 +292,11 @@ class Rules {
       return std::holds_alternative<Multiply>(s) || std::holds_alternative<ShiftLeft>(s) || std::holds_alternative<ShiftRight>(s) || std::holds_alternative<AddBias>(s) ||
              std::holds_alternative<ToInt>(s);
     });
-    if (count<Clamp>(list) > 0 && first<Clamp>(list) < std::max(scaled, first<AddZeroPoint>(list) * zeros)) {
+    if (count<Clamp>(list) > 0 && first<Clamp>(list) < std::max(scaled, first<AddZeroPoint>(list) * count<AddZeroPoint>(list))) {
       add(key, "clamp bounds are in output steps, so clamp must come after the scale and after add_zero_point");
     }
-    if (zeros > 0 && first<AddZeroPoint>(list) < scaled) add(key, "the zero point is in output steps, so add_zero_point must come after every shift, multiply and add_bias");
+    if (count<AddZeroPoint>(list) > 0 && first<AddZeroPoint>(list) < scaled)
+      add(key, "the zero point is in output steps, so add_zero_point must come after every shift, multiply and add_bias");
   }
 
   // No value may leave 126 bits (95 before multiply), whatever the scale.

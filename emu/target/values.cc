@@ -25,6 +25,9 @@ std::string text_of(const IntType& type) {
 std::string text_of(const Accumulator& accumulator) {
   return to_string(accumulator);
 }
+std::string text_of(const FloatFormat& format) {
+  return std::string(to_string(format));
+}
 
 // Walks the schema as the loader does (schema.h).
 class Lister {

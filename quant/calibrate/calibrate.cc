@@ -6,6 +6,7 @@
 
 #include "emu/base/error.h"
 #include "emu/base/parallel.h"
+#include "quant/calibrate/fit_weights.h"
 #include "quant/calibrate/observer.h"
 #include "quant/calibrate/parameters.h"
 #include "quant/calibrate/sharing.h"
@@ -183,7 +184,7 @@ void set_scales(Quantized& quantized, const Sharing& sharing, const Measurement&
   }
   // Moved words keep all of their source's rule: storage and rounding too.
   for (const Node& node : quantized.graph.nodes) {
-    if (!moves_words(node.op)) continue;
+    if (!sharing.shares[node.output]) continue;
     quantized.tensors[node.output] = quantized.tensors[sharing.source[node.output]];
     share(quantized, node.output, root[sharing.group[node.output]], sharing.by[node.output]);
   }
@@ -203,6 +204,7 @@ Quantized calibrate(Graph graph, const emu::Target& target, const InputSet& inpu
   Measurement measurement(quantized, sharing, inputs, options);
   measurement.run();
   set_scales(quantized, sharing, measurement, inputs.count);
+  fit_weights_to_multiplier(quantized);
   quantize_biases(quantized);
   return quantized;
 }

@@ -73,6 +73,17 @@ size_t count_outside(const FloatTensor& bias, const TensorQuantization& own) {
   return outside;
 }
 
+// A power of two of its own: the least that holds the largest value, but no finer than any step of the accumulator, so that the words can be shifted there.
+TensorQuantization own_power_of_two(const Quantized& quantized, const FloatTensor& bias, TensorQuantization own) {
+  float least = 0;
+  for (const float step : own.scale) least = std::max(least, step);
+  own.kind = emu::ScaleKind::power_of_two;
+  own.scale = {least};
+  while (count_outside(bias, own) > 0) own.scale[0] *= 2;
+  own.provenance = "the finest power of two that holds the bias in " + to_string(quantized.target.storage.bias.type);
+  return own;
+}
+
 TensorQuantization of_bias(const Quantized& quantized, const Node& node) {
   const TensorQuantization& x = *quantized.tensors[node.inputs[0]];
   const TensorQuantization& w = *quantized.tensors[node.inputs[1]];
@@ -83,6 +94,7 @@ TensorQuantization of_bias(const Quantized& quantized, const Node& node) {
   own.kind = x.kind == w.kind ? x.kind : emu::ScaleKind::real;
   own.round = quantized.target.quantize.bias_round;
   for (const float scale : w.scale) own.scale.push_back(x.scale[0] * scale);
+  if (quantized.target.quantize.bias_scale == emu::BiasScale::power_of_two) return own_power_of_two(quantized, *graph.value(node.inputs[2]).constant, own);
   if (own.scale.size() > 1) own.axis = 0;
   own.provenance = "scale of '" + graph.value(node.inputs[0]).name + "' times scale of '" + graph.value(node.inputs[1]).name + "'";
   const FloatTensor& bias = *graph.value(node.inputs[2]).constant;

@@ -38,6 +38,16 @@ std::vector<ValueId> joined_by(const Node& node, const emu::Target& target) {
 
 }  // namespace
 
+namespace {
+
+// Whether the output has its input's quantization on this target.
+bool shares(const Node& node, const emu::Target& target) {
+  const bool averages = std::holds_alternative<AveragePool>(node.op);
+  return moves_words(node.op) || (averages && target.average_pool && target.average_pool->inputs == emu::InputScales::joint);
+}
+
+}  // namespace
+
 bool moves_words(const Operator& op) {
   return std::holds_alternative<MaxPool>(op) || std::holds_alternative<Reshape>(op) || std::holds_alternative<Transpose>(op) || std::holds_alternative<Slice>(op) ||
          std::holds_alternative<Pad>(op) || std::holds_alternative<ResizeNearest>(op);
@@ -48,8 +58,10 @@ Sharing find_sharing(const Graph& graph, const emu::Target& target) {
   sharing.source.resize(graph.values.size());
   std::iota(sharing.source.begin(), sharing.source.end(), ValueId{0});
   sharing.by.resize(graph.values.size());
+  sharing.shares.resize(graph.values.size());
   for (const Node& node : graph.nodes) {
-    if (!moves_words(node.op)) continue;
+    if (!shares(node, target)) continue;
+    sharing.shares[node.output] = true;
     sharing.source[node.output] = sharing.source[node.inputs[0]];
     sharing.by[node.output] = operator_name(node.op);
   }

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "emu/base/error.h"
+#include "quant/calibrate/derivations.h"
 
 namespace assay::quant {
 namespace {
@@ -71,6 +72,7 @@ struct Form {
   int lowest = 0;     // of n in multiplier * 2^-n: minus the largest left shift
   int highest = 0;    // the largest right shift
   int immediate = 0;  // right shifts minus left shifts that are fixed
+  bool cuts_first = false;
 };
 
 Form form_of(const emu::Steps& steps, const emu::MultiplierRule& rule) {
@@ -85,7 +87,9 @@ Form form_of(const emu::Steps& steps, const emu::MultiplierRule& rule) {
       }
     }
     if (const auto* right = std::get_if<emu::ShiftRight>(&step)) {
-      if (right->amount) {
+      if (right->is_first) {
+        form.cuts_first = true;
+      } else if (right->amount) {
         form.immediate += right->amount->bits;
       } else {
         form.highest += rule.max_right.bits;
@@ -130,7 +134,55 @@ std::optional<emu::QScale> by_multiplying(const Fraction& fraction, const Form& 
   return scale_of(fraction.negative ? -magnitude : magnitude, n);
 }
 
+std::optional<emu::QScale> by_nearest(const Fraction& fraction, const Form& form, const emu::MultiplierRule& rule, std::string& problem) {
+  const int most = rule.max_right.bits + (form.cuts_first ? rule.max_first.bits : 0);
+  if (fraction.negative) {
+    problem = "is negative, and a multiplier here is not";
+    return std::nullopt;
+  }
+  const Rational exact(fraction.top, fraction.bottom);
+  emu::QScale scale = nearest_scale(exact, rule.bits, rule.min_right.bits, most);
+  if (scale.multiplier == (int64_t{1} << rule.bits) - 1 && exact > scale.multiplier * power_of_two(-scale.right.bits)) {
+    const Rational half(1, 2);
+    if (exact - scale.multiplier * power_of_two(-scale.right.bits) > half * power_of_two(-scale.right.bits)) {
+      problem = "is too large for a multiplier of " + std::to_string(rule.bits) + " bits and a right shift of at least " + std::to_string(rule.min_right.bits);
+      return std::nullopt;
+    }
+  }
+  const int first = std::max(0, scale.right.bits - rule.max_right.bits);
+  scale.first = {static_cast<uint8_t>(first)};
+  scale.right = {static_cast<uint8_t>(scale.right.bits - first)};
+  return scale;
+}
+
+template <class Float>
+double folded(const Ratio& ratio) {
+  Float value = ratio.numerator.empty() ? Float{1} : static_cast<Float>(ratio.numerator[0]);
+  for (size_t i = 1; i < ratio.numerator.size(); ++i) value *= static_cast<Float>(ratio.numerator[i]);
+  for (const double factor : ratio.denominator) value /= static_cast<Float>(factor);
+  return static_cast<double>(value);
+}
+
 }  // namespace
+
+float nearest_float(const Ratio& ratio) {
+  const Fraction fraction = exactly(ratio, 0);
+  if (fraction.top == 0) return 0;
+  const int shift = 23 - exponent_of(fraction);
+  const auto significand = static_cast<float>(static_cast<int64_t>(rounded(fraction, shift, emu::Round::half_even)));
+  const float value = std::ldexp(significand, -shift);
+  if (!std::isnormal(value)) throw InputError("the ratio of scales " + std::to_string(approximate(ratio)) + " is no normal binary32 number");
+  return fraction.negative ? -value : value;
+}
+
+Ratio formed_in(const Ratio& ratio, emu::RatioFormat format) {
+  switch (format) {
+    case emu::RatioFormat::exact: return ratio;
+    case emu::RatioFormat::binary64: return {{folded<double>(ratio)}, {}, ratio.exponent};
+    case emu::RatioFormat::binary32: return {{folded<float>(ratio)}, {}, ratio.exponent};
+  }
+  ASSAY_ASSERT(!"a RatioFormat outside its enumeration");
+}
 
 double approximate(const Ratio& ratio) {
   double value = 1;
@@ -145,13 +197,14 @@ std::optional<emu::QScale> decompose(const Ratio& ratio, const emu::Steps& steps
     problem = "cannot be given to steps that shift by the scale twice in one direction";
     return std::nullopt;
   }
-  const Fraction fraction = exactly(ratio, form.immediate);
+  const Fraction fraction = exactly(formed_in(ratio, rule.ratio), form.immediate);
+  if (rule.form == emu::MultiplierForm::nearest && form.multiplies) return by_nearest(fraction, form, rule, problem);
   return rule.bits > 1 && form.multiplies ? by_multiplying(fraction, form, rule, problem) : by_shifting(fraction, form, problem);
 }
 
 std::optional<emu::QScale> decompose_divided(const Ratio& ratio, const emu::MultiplierRule& rule, std::string& problem) {
   const Form form{true, -rule.max_left.bits, rule.max_right.bits, 0};
-  const Fraction fraction = exactly(ratio, 0);
+  const Fraction fraction = exactly(formed_in(ratio, rule.ratio), 0);
   std::string shifting;
   if (const auto scale = by_shifting(fraction, form, shifting)) return scale;
   if (rule.bits > 1) return by_multiplying(fraction, form, rule, problem);

@@ -22,13 +22,21 @@ struct Ratio {
 // The nearest float64, for messages.
 double approximate(const Ratio& ratio);
 
+// The exact ratio rounded half_even to float32; it must lie within the normal numbers (InputError), or be 0.
+float nearest_float(const Ratio& ratio);
+
+// The ratio as a chip's tools form it, (n0 * n1 ...) / d0 / d1 ... * 2^exponent: each product and quotient rounded half_even to the format, or all exactly.
+Ratio formed_in(const Ratio& ratio, emu::RatioFormat format);
+
 // The QScale with which `steps` multiply by `ratio`:
 //
 //   multiplier * 2^left / 2^right * 2^(immediate left shifts) / 2^(immediate right shifts) ~ ratio
 //
 // Steps that multiply: |multiplier| in [2^(bits-1), 2^bits), rounded once from the exact ratio with rule.round; a carry out of the top is halved, exactly. Where the right
 // shift would exceed rule.max_right (0 where the steps have no `shift_right scale`), the multiplier has fewer bits, down to 0. Steps that do not multiply, and rules of one
-// bit: the ratio must be a power of two that the shifts can make. nullopt: no QScale can stand for it, and `problem` says why in words.
+// bit: the ratio must be a power of two that the shifts can make. Form `nearest`: the legal pair of multiplier and right shift whose value is nearest, right shifts between
+// rule.min_right and rule.max_right; where steps have `shift_right first`, up to rule.max_first more, and `first` is the least that leaves a legal second cut. nullopt: no QScale
+// can stand for it, and `problem` says why in words.
 std::optional<emu::QScale> decompose(const Ratio& ratio, const emu::Steps& steps, const emu::MultiplierRule& rule, std::string& problem);
 
 // The same for emu::divide_scaled, which applies multiplier, left and right shift at once. A power of two keeps multiplier 1: all forms of it give the same bits there.

@@ -2,6 +2,9 @@
 // them with include_pad. (ONNX AveragePool, GlobalAveragePool, ReduceMean over H, W.)
 #include <algorithm>
 
+#include "emu/arith/fixed_point.h"
+#include "emu/base/error.h"
+#include "quant/calibrate/derivations.h"
 #include "quant/ops/lowering.h"
 #include "quant/ops/op.h"
 
@@ -24,6 +27,29 @@ std::vector<bool> counts_of(const AveragePool& op, const Shape& x, const Shape& 
     for (int64_t ox = 0; ox < y[3]; ++ox) counts[static_cast<size_t>(inside(0, oy) * inside(1, ox))] = true;
   }
   return counts;
+}
+
+// 1 / count by itself, where input and output share a scale.
+emu::QScale reciprocal(emu::CountScale form, int64_t count, const AveragePool& op) {
+  switch (form) {
+    case emu::CountScale::ratio: break;
+    case emu::CountScale::reciprocal_30: return emu::reciprocal_scale(count);
+    case emu::CountScale::reciprocal_31: return pool_reciprocal_31(count);
+    case emu::CountScale::floor_24: return {(int64_t{1} << 24) / count, emu::LeftShift{0}, emu::RightShift{24}};
+    case emu::CountScale::factor: return average_factor_of_kernel(static_cast<int>(op.kernel[0]), static_cast<int>(op.kernel[1]));
+  }
+  ASSAY_ASSERT(!"a CountScale without a scale of its own");
+}
+
+// The right shifts that stand in the list are part of the scale's.
+emu::QScale less_fixed_shifts(emu::QScale scale, const emu::Steps& steps) {
+  for (const emu::Step& step : steps) {
+    const auto* right = std::get_if<emu::ShiftRight>(&step);
+    if (right == nullptr || !right->amount) continue;
+    ASSAY_ASSERT(scale.right.bits >= right->amount->bits);
+    scale.right.bits = static_cast<uint8_t>(scale.right.bits - right->amount->bits);
+  }
+  return scale;
 }
 
 }  // namespace
@@ -54,28 +80,39 @@ FloatTensor evaluate(const AveragePool& op, const Inputs& inputs, const Shape& o
   return y;
 }
 
-// divide: s_x / s_y beside the division by the count. reciprocal: s_x / (s_y * count), one entry per count where counts differ.
+// divide: s_x / s_y beside the division by the count. reciprocal: s_x / (s_y * count), or 1 / count alone where the scale is shared; one entry per count where counts differ.
 void lower(const AveragePool& op, const Node& node, Lowering& lowering) {
   const auto* rule = lowering.rule(node, lowering.target().average_pool, "average_pool");
   if (rule == nullptr) return;
   const ValueId x = node.inputs[0];
+  if (rule->inputs == emu::InputScales::joint) check_copies(node, lowering);
   const float scale_x = lowering.scale_of(x), scale_y = lowering.scale_of(node.output);
   const int64_t area = op.kernel[0] * op.kernel[1];
-  emu::AveragePool pool{lowering.operand(x), op.kernel, op.stride, op.pads, op.include_pad, lowering.zero_point_of(x), lowering.target().accumulate.accumulator.alone(),
-                        std::nullopt,        {}};
+  // A factor of the kernel's size divides by its area, wherever the window lies.
+  const bool whole = op.include_pad || rule->count_scale == emu::CountScale::factor;
+  emu::AveragePool pool{lowering.operand(x), op.kernel, op.stride, op.pads, whole, lowering.zero_point_of(x), lowering.target().accumulate.accumulator.alone(), std::nullopt, {}};
   lowering.check_accumulator(node, pool.acc, lowering.magnitude_of(x) * area);
+  const char* const key = "ops.average_pool.steps";
   if (rule->form == emu::AverageForm::divide) {
     pool.divide = rule->round;
-    pool.requant = lowering.requant(node, lowering.divided_scale(node, {{scale_x}, {scale_y}}), rule->steps, "ops.average_pool.steps");
+    pool.requant = lowering.requant(node, lowering.divided_scale(node, {{scale_x}, {scale_y}}), rule->steps, key);
     return lowering.emit(node, pool);
   }
-  const std::vector<bool> counts = counts_of(op, lowering.shape_of(x), lowering.shape_of(node.output));
+  AveragePool counted = op;
+  counted.include_pad = whole;
+  const std::vector<bool> counts = counts_of(counted, lowering.shape_of(x), lowering.shape_of(node.output));
   const bool one = std::count(counts.begin(), counts.end(), true) == 1;
   std::vector<Ratio> ratios;
+  std::vector<emu::QScale> own;
   for (int64_t count = 1; count <= area; ++count) {
-    if (!one || counts[static_cast<size_t>(count)]) ratios.push_back({{scale_x}, {scale_y, static_cast<double>(count)}});
+    if (one && !counts[static_cast<size_t>(count)]) continue;
+    if (rule->count_scale == emu::CountScale::ratio) {
+      ratios.push_back({{scale_x}, {scale_y, static_cast<double>(count)}});
+    } else {
+      own.push_back(less_fixed_shifts(reciprocal(rule->count_scale, count, op), rule->steps));
+    }
   }
-  pool.requant = lowering.requant(node, ratios, rule->steps, "ops.average_pool.steps");
+  pool.requant = own.empty() ? lowering.requant(node, ratios, rule->steps, key) : lowering.requant(node, lowering.scales(own), rule->steps, key);
   lowering.emit(node, pool);
 }
 

@@ -1,5 +1,6 @@
 // y = a + b, a - b or a * b, each one float32 operation; operands broadcast. (ONNX Add, Sub, Mul.)
 #include <algorithm>
+#include <cmath>
 
 #include "quant/ops/broadcast.h"
 #include "quant/ops/lowering.h"
@@ -31,36 +32,81 @@ CommonScale common_scale(float a, float b, const emu::Steps& operand_steps) {
   return {aligns_left ? std::min(a, b) : std::max(a, b), 0};
 }
 
+// What brings both operands of a sum to one step, and the sum to the output.
+struct SumScales {
+  emu::ScaleRef a, b;
+  emu::Requant requant;
+  Wide worst_a = 0, worst_b = 0;  // the largest scaled operands, in the accumulator's steps
+};
+
 // With s = the common scale (its doubling included) and h = the headroom: operands times s_a / s * 2^h and s_b / s * 2^h, the sum times s / (s_y * 2^h).
-template <class Instruction>
-void lower_add(const Node& node, Lowering& lowering) {
-  const auto* rule = lowering.rule(node, lowering.target().add, "add");
-  if (rule == nullptr) return;
+SumScales normalised_scales(const emu::AddRule& rule, const Node& node, Lowering& lowering) {
   const ValueId a = node.inputs[0], b = node.inputs[1];
   const float scale_a = lowering.scale_of(a), scale_b = lowering.scale_of(b);
-  if (rule->inputs == emu::InputScales::joint && scale_a != scale_b) {
-    throw InputError(described(node) + ": ops.add.inputs is \"joint\", but the inputs have the scales " + std::to_string(scale_a) + " and " + std::to_string(scale_b));
-  }
-  const CommonScale sum = common_scale(scale_a, scale_b, rule->operand_steps);
+  const CommonScale sum = common_scale(scale_a, scale_b, rule.operand_steps);
   const float common = sum.scale;
-  const int exponent = rule->headroom.bits - sum.doublings;
-  const auto operand = [&](float scale) { return lowering.scales(node, {{{scale}, {common}, exponent}}, rule->operand_steps, "ops.add.operand_steps"); };
-  Instruction add;
-  add.a = lowering.operand(a);
-  add.b = lowering.operand(b);
-  add.za = lowering.zero_point_of(a);
-  add.zb = lowering.zero_point_of(b);
-  add.scale_a = operand(scale_a);
-  add.scale_b = operand(scale_b);
-  add.operand_steps = lowering.steps(rule->operand_steps);
-  add.acc = lowering.target().accumulate.accumulator.alone();
-  add.requant = lowering.requant(node, {{{common}, {lowering.scale_of(node.output)}, -exponent}}, rule->steps, "ops.add.steps");
+  const int exponent = rule.headroom.bits - sum.doublings;
+  const auto operand = [&](float scale) { return lowering.scales(node, {{{scale}, {common}, exponent}}, rule.operand_steps, "ops.add.operand_steps"); };
   // Each scaled operand, rounded away by less than one.
   const auto worst = [&](ValueId id, float scale) {
     constexpr int64_t kFar = int64_t{1} << 62;
     return Wide{round_ratio({{static_cast<double>(lowering.magnitude_of(id)), scale}, {common}, exponent}, emu::Round::ceil, 0, kFar)};
   };
-  lowering.check_accumulator(node, add.acc, worst(a, scale_a) + worst(b, scale_b));
+  return {operand(scale_a), operand(scale_b), lowering.requant(node, {{{common}, {lowering.scale_of(node.output)}, -exponent}}, rule.steps, "ops.add.steps"), worst(a, scale_a),
+          worst(b, scale_b)};
+}
+
+// r_a = s_a / s_y, r_b = s_b / s_y, n such that the larger times 2^n has operand_bits bits: operands times round(r * 2^n), the sum times 2^-n.
+SumScales common_shift_scales(const emu::AddRule& rule, const Node& node, Lowering& lowering) {
+  const emu::MultiplierRule& multiplier = lowering.target().multiplier;
+  const ValueId a = node.inputs[0], b = node.inputs[1];
+  const float scale_y = lowering.scale_of(node.output);
+  const auto formed = [&](ValueId id) { return formed_in({{lowering.scale_of(id)}, {scale_y}}, multiplier.ratio); };
+  const Ratio ratio_a = formed(a), ratio_b = formed(b);
+  const int shift = rule.operand_bits - 1 - std::ilogb(std::max(approximate(ratio_a), approximate(ratio_b)));
+  const auto operand = [&](Ratio ratio, ValueId id, Wide& worst) {
+    ratio.exponent += shift;
+    const int64_t factor = round_ratio(ratio, multiplier.round, 0, int64_t{1} << rule.operand_bits);
+    worst = lowering.magnitude_of(id) * factor;
+    return lowering.scales(std::vector<emu::QScale>{{factor, {0}, {0}}});
+  };
+  SumScales scales;
+  scales.a = operand(ratio_a, a, scales.worst_a), scales.b = operand(ratio_b, b, scales.worst_b);
+  scales.requant = lowering.requant(node, {{{1.0}, {}, -shift}}, rule.steps, "ops.add.steps");
+  return scales;
+}
+
+// Operands in binary32 times their own scales; the sum's steps know the output's.
+SumScales fp32_scales(const emu::AddRule& rule, const Node& node, Lowering& lowering) {
+  const auto operand = [&](ValueId id) { return lowering.scales(node, {{{lowering.scale_of(id)}, {}}}, rule.operand_steps, "ops.add.operand_steps"); };
+  return {operand(node.inputs[0]), operand(node.inputs[1]), lowering.requant(node, {{{1.0}, {lowering.scale_of(node.output)}}}, rule.steps, "ops.add.steps")};
+}
+
+template <class Instruction>
+void lower_add(const Node& node, Lowering& lowering) {
+  const auto* rule = lowering.rule(node, lowering.target().add, "add");
+  if (rule == nullptr) return;
+  const ValueId a = node.inputs[0], b = node.inputs[1];
+  if (rule->inputs == emu::InputScales::joint && lowering.scale_of(a) != lowering.scale_of(b)) {
+    throw InputError(described(node) + ": ops.add.inputs is \"joint\", but the inputs have the scales " + std::to_string(lowering.scale_of(a)) + " and " +
+                     std::to_string(lowering.scale_of(b)));
+  }
+  const size_t problems = lowering.forbidden();
+  const SumScales scales = ends_in_fp32(rule->operand_steps)                        ? fp32_scales(*rule, node, lowering)
+                           : rule->operand_scale == emu::OperandScale::common_shift ? common_shift_scales(*rule, node, lowering)
+                                                                                    : normalised_scales(*rule, node, lowering);
+  if (lowering.forbidden() != problems) return;
+  Instruction add;
+  add.a = lowering.operand(a);
+  add.b = lowering.operand(b);
+  add.za = lowering.zero_point_of(a);
+  add.zb = lowering.zero_point_of(b);
+  add.scale_a = scales.a;
+  add.scale_b = scales.b;
+  add.operand_steps = lowering.steps(rule->operand_steps);
+  add.acc = lowering.target().accumulate.accumulator.alone();
+  add.requant = scales.requant;
+  lowering.check_accumulator(node, add.acc, scales.worst_a + scales.worst_b);
   lowering.emit(node, add);
 }
 

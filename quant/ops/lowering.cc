@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "emu/base/error.h"
+#include "quant/exact/fp32_constants.h"
 #include "quant/fake_quantize.h"
 
 namespace assay::quant {
@@ -16,7 +17,10 @@ int64_t limit_of(float limit, float scale, const TensorQuantization& to) {
 }
 
 bool holds_clamp(const emu::Steps& steps) {
-  return std::any_of(steps.begin(), steps.end(), [](const emu::Step& step) { return std::holds_alternative<emu::Clamp>(step); });
+  return std::any_of(steps.begin(), steps.end(), [](const emu::Step& step) {
+    const auto* in_fp32 = std::get_if<emu::ClampFp32>(&step);
+    return std::holds_alternative<emu::Clamp>(step) || (in_fp32 != nullptr && in_fp32->bounds == decltype(in_fp32->bounds){emu::Fp32Bounds::clamp});
+  });
 }
 
 int bits_needed(const emu::Accumulator& accumulator, Wide worst) {
@@ -101,21 +105,28 @@ emu::StepsRef Lowering::steps(const emu::Steps& steps) {
   return {at->second};
 }
 
-emu::ScaleRef Lowering::scales(const std::vector<emu::QScale>& entries) {
-  std::vector<std::tuple<int64_t, uint8_t, uint8_t>> key;
-  for (const emu::QScale& entry : entries) key.emplace_back(entry.multiplier, entry.left.bits, entry.right.bits);
+emu::ScaleRef Lowering::scales(const std::vector<emu::QScale>& all) {
+  std::vector<emu::QScale> entries = all;
+  if (std::all_of(entries.begin(), entries.end(), [&](const emu::QScale& entry) { return entry == entries[0]; })) entries.resize(1);
+  std::vector<std::array<int64_t, 8>> key;
+  for (const emu::QScale& e : entries) {
+    key.push_back({e.multiplier, e.left.bits, e.right.bits, e.first.bits, e.fp32.scale.bits, e.fp32.bias.bits, e.fp32.output.bits, e.fp32.slope.bits});
+  }
   const auto [at, is_new] = scales_.emplace(std::move(key), static_cast<uint32_t>(program_.scales.size()));
   if (is_new) program_.scales.push_back(entries);
   return {at->second};
 }
 
-emu::ScaleRef Lowering::scales(const Node& node, const std::vector<Ratio>& ratios, const emu::Steps& steps, std::string_view key) {
-  if (std::any_of(steps.begin(), steps.end(), [](const emu::Step& step) { return std::holds_alternative<emu::ToFp32>(step); })) {
-    forbid(node, std::string(key) + " computes in binary32, and the quantizer derives no binary32 scales");
-    return {};
-  }
+std::vector<emu::QScale> Lowering::entries_for(const Node& node, const std::vector<Ratio>& ratios, const emu::Steps& steps, std::string_view key) {
+  const bool in_fp32 = computes_in_fp32(steps);
   std::vector<emu::QScale> entries;
   for (const Ratio& ratio : ratios) {
+    if (in_fp32) {
+      emu::QScale& entry = entries.emplace_back();
+      entry.fp32.scale = fp32_scale(ratio, target().binary32.value());
+      if (!ratio.denominator.empty()) entry.fp32.output = fp32_output(static_cast<float>(ratio.denominator[0]), *target().binary32);
+      continue;
+    }
     std::string problem;
     const auto entry = decompose(ratio, steps, target().multiplier, problem);
     if (!entry) {
@@ -124,9 +135,12 @@ emu::ScaleRef Lowering::scales(const Node& node, const std::vector<Ratio>& ratio
     }
     entries.push_back(*entry);
   }
-  const bool equal = std::all_of(entries.begin(), entries.end(), [&](const emu::QScale& entry) { return entry == entries[0]; });
-  if (equal) entries.resize(1);
-  return scales(entries);
+  return entries;
+}
+
+emu::ScaleRef Lowering::scales(const Node& node, const std::vector<Ratio>& ratios, const emu::Steps& steps, std::string_view key) {
+  const std::vector<emu::QScale> entries = entries_for(node, ratios, steps, key);
+  return entries.empty() ? emu::ScaleRef{} : scales(entries);
 }
 
 emu::ScaleRef Lowering::divided_scale(const Node& node, const Ratio& ratio) {

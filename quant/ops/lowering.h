@@ -1,10 +1,10 @@
 // What an operator's lower() works with: the Program under construction, and the questions that all of them ask. Scales, step lists and constants are stored once.
 #pragma once
 
+#include <array>
 #include <map>
 #include <string>
 #include <string_view>
-#include <tuple>
 #include <vector>
 
 #include "quant/exact/ratio.h"
@@ -49,7 +49,10 @@ class Lowering {
     return rule;
   }
 
-  // One entry, or one per channel; equal entries become one. `key`: of the steps, named where no QScale can stand for a ratio (forbid).
+  // One QScale for each ratio, binary32 constants where the steps compute there (quant/exact/fp32_constants.h says what a ratio's factors are); empty after forbid(). `key`: of the
+  // steps, named where no QScale can stand for a ratio.
+  std::vector<emu::QScale> entries_for(const Node& node, const std::vector<Ratio>& ratios, const emu::Steps& steps, std::string_view key);
+  // The same as a scale of the Program: one entry, or one per channel; equal entries become one.
   emu::ScaleRef scales(const Node& node, const std::vector<Ratio>& ratios, const emu::Steps& steps, std::string_view key);
   emu::ScaleRef scales(const std::vector<emu::QScale>& entries);
   // For emu::divide_scaled.
@@ -83,9 +86,9 @@ class Lowering {
   std::vector<int64_t> program_value_;
   std::vector<AccumulatorNote> notes_;
   std::vector<std::string> forbidden_;
-  std::map<std::string, uint32_t> steps_;  // by text
-  std::map<std::vector<std::tuple<int64_t, uint8_t, uint8_t>>, uint32_t> scales_;
-  std::map<std::string, std::vector<uint32_t>> constants_;  // by name before it was made unique
+  std::map<std::string, uint32_t> steps_;                           // by text
+  std::map<std::vector<std::array<int64_t, 8>>, uint32_t> scales_;  // by every number of every entry
+  std::map<std::string, std::vector<uint32_t>> constants_;          // by name before it was made unique
 };
 
 // "node 'conv1' (Conv)"

@@ -29,6 +29,7 @@ FloatTensor evaluate(const Softmax& op, const Inputs& inputs, const Shape& outpu
 
 // e(d) = round((2^bits - 1) * exp(-d * s_x)) for d = max - q, which no zero point can change; y = e / (sum of e) / s_y.
 void lower(const Softmax& op, const Node& node, Lowering& lowering) {
+  if (lowering.target().softmax_fixed_point) return lowering.forbid(node, "ops.softmax_fixed_point has no instruction");
   const auto* rule = lowering.rule(node, lowering.target().softmax, "softmax");
   if (rule == nullptr) return;
   const ValueId x = node.inputs[0];

@@ -4,6 +4,8 @@
 #include <cmath>
 
 #include "emu/base/error.h"
+#include "quant/exact/fp32_constants.h"
+#include "quant/exact/two_cuts.h"
 #include "quant/fake_quantize.h"
 
 namespace assay::quant {
@@ -26,17 +28,19 @@ Ratio gain_before_bias(const emu::Steps& steps, const emu::QScale& scale) {
     if (std::holds_alternative<emu::AddBias>(step)) break;
     if (std::holds_alternative<emu::Multiply>(step)) gain.numerator.push_back(static_cast<double>(scale.multiplier));
     if (const auto* left = std::get_if<emu::ShiftLeft>(&step)) gain.exponent += left->amount.value_or(scale.left).bits;
-    if (const auto* right = std::get_if<emu::ShiftRight>(&step)) gain.exponent -= right->amount.value_or(scale.right).bits;
+    if (const auto* right = std::get_if<emu::ShiftRight>(&step)) gain.exponent -= right->amount_in(scale).bits;
   }
   return gain;
 }
 
-// The rule of a bias: its own where the quantizer gave it one, else the target's.
+// The rule of a bias: its own where the quantizer gave it one, else the target's. scale 0: input scale * weight scale.
 struct BiasRule {
   emu::Storage storage;
   emu::Round round;
+  float scale = 0;
 };
 
+// In the steps of the place where it is added. A bias with a scale of its own is rounded to that, then brought there exactly (its scale is a multiple of the place's).
 std::vector<int64_t> bias_words(const Node& node, const FloatTensor& bias, const BiasRule& rule, const emu::Steps& steps, const std::vector<emu::QScale>& scales,
                                 const Lowering& lowering) {
   const float scale_x = lowering.scale_of(node.inputs[0]);
@@ -45,39 +49,68 @@ std::vector<int64_t> bias_words(const Node& node, const FloatTensor& bias, const
   for (size_t c = 0; c < words.size(); ++c) {
     const float own = scale_w[c % scale_w.size()];
     Ratio ratio = gain_before_bias(steps, scales[c % scales.size()]);
-    if (ratio.numerator.empty() && ratio.exponent == 0) {
-      words[c] = quantize_value(bias.data[c], scale_x * own, 0, rule.storage.low, rule.storage.high, rule.round);
-    } else {
-      ratio.numerator.push_back(bias.data[c]);
-      ratio.denominator = {scale_x, own};
-      words[c] = round_ratio(ratio, rule.round, rule.storage.low, rule.storage.high);
-    }
+    const bool at_once = ratio.numerator.empty() && ratio.exponent == 0;
+    const float scale = rule.scale != 0 ? rule.scale : scale_x * own;
+    if (at_once || rule.scale != 0) words[c] = quantize_value(bias.data[c], scale, 0, rule.storage.low, rule.storage.high, rule.round);
+    if (at_once && rule.scale == 0) continue;
+    ratio.numerator.push_back(rule.scale != 0 ? static_cast<double>(words[c]) : static_cast<double>(bias.data[c]));
+    if (rule.scale != 0) ratio.numerator.push_back(rule.scale);
+    ratio.denominator = {scale_x, own};
+    const auto [low, high] = rule.scale != 0 ? std::pair<int64_t, int64_t>{INT32_MIN, INT32_MAX} : std::pair{rule.storage.low, rule.storage.high};
+    words[c] = round_ratio(ratio, rule.round, low, high);
   }
   return words;
 }
 
-std::vector<int64_t> lower_bias(const Node& node, const emu::Steps& steps, const std::string& key, int64_t channels, Weighted& weighted, Lowering& lowering) {
-  if (node.inputs.size() < 3) return {};
+// The bias of the node, a constant of `channels` finite numbers; none after forbid().
+const FloatTensor* bias_of(const Node& node, const std::string& key, const emu::Steps& steps, int64_t channels, Lowering& lowering) {
   const Value& bias = lowering.graph().value(node.inputs[2]);
   if (!bias.constant) {
     lowering.forbid(node, "a bias is a constant of the instruction, and '" + bias.name + "' is computed");
-    return {};
+    return nullptr;
   }
   if (static_cast<int64_t>(bias.constant->size()) != channels) {
     throw InputError(described(node) + ": bias '" + bias.name + "' has " + std::to_string(bias.constant->size()) + " elements for " + std::to_string(channels) + " channels");
   }
-  if (std::none_of(steps.begin(), steps.end(), [](const emu::Step& step) { return std::holds_alternative<emu::AddBias>(step); })) {
+  if (std::none_of(steps.begin(), steps.end(), [](const emu::Step& step) { return std::holds_alternative<emu::AddBias>(step) || is_fp32_bias(step); })) {
     lowering.forbid(node, key + " has no `add_bias`");
-    return {};
+    return nullptr;
   }
   if (std::any_of(bias.constant->data.begin(), bias.constant->data.end(), [](float v) { return !std::isfinite(v); })) {
     throw InputError(described(node) + ": bias '" + bias.name + "' is not finite");
   }
-  BiasRule rule{lowering.target().storage.bias, lowering.target().quantize.bias_round};
-  if (lowering.has_quantization(node.inputs[2])) rule = {lowering.quantization(node.inputs[2]).storage, lowering.quantization(node.inputs[2]).round};
-  const auto words = bias_words(node, *bias.constant, rule, steps, lowering.entries(weighted.requant.scale), lowering);
-  weighted.bias = lowering.constant(bias.name, emu::Tensor(rule.storage.type, {channels}, words));
-  return words;
+  return &*bias.constant;
+}
+
+BiasRule bias_rule(const Node& node, const Lowering& lowering) {
+  const emu::Target& target = lowering.target();
+  if (!lowering.has_quantization(node.inputs[2])) return {target.storage.bias, target.quantize.bias_round};
+  const TensorQuantization& own = lowering.quantization(node.inputs[2]);
+  return {own.storage, own.round, target.quantize.bias_scale == emu::BiasScale::power_of_two ? own.scale[0] : 0};
+}
+
+// In binary32 the bias is a constant of each channel's scale.
+void put_fp32_bias(const FloatTensor& bias, const std::vector<Ratio>& ratios, const emu::Steps& steps, std::vector<emu::QScale>& scales, const Lowering& lowering) {
+  const std::vector<emu::QScale> own = scales;
+  scales.clear();
+  for (size_t c = 0; c < bias.size(); ++c) {
+    emu::QScale entry = own[c % own.size()];
+    entry.fp32.bias = fp32_bias(bias.data[c], ratios[c % ratios.size()], steps, lowering.target().binary32.value());
+    scales.push_back(entry);
+  }
+}
+
+std::vector<emu::QScale> cut_twice(const Node& node, const FloatTensor* bias, const std::vector<Ratio>& ratios, const emu::Steps& steps, const std::string& key,
+                                   Lowering& lowering) {
+  BiasWords words;
+  if (bias != nullptr) {
+    const BiasRule rule = bias_rule(node, lowering);
+    words = {bias->data, rule.storage, rule.round};
+  }
+  std::string problem;
+  std::vector<emu::QScale> scales = two_cut_scales(ratios, words, steps, lowering.target().multiplier, problem);
+  if (scales.empty()) lowering.forbid(node, key + " with [multiplier]: a ratio of scales " + problem);
+  return scales;
 }
 
 // The largest sum of |x - zx| |w - zw| over one kind of sum, plus |bias|.
@@ -98,9 +131,12 @@ Wide worst_sum(const Node& node, const SumLayout& layout, const std::vector<int6
 }  // namespace
 
 Weighted lower_weighted(const Node& node, const emu::Steps& target_steps, const std::string& key, const SumLayout& layout, Lowering& lowering) {
-  // A node without a bias has nothing to add.
+  // A node without a bias has nothing to add (a fused product and sum adds 0).
   emu::Steps steps = target_steps;
-  if (node.inputs.size() < 3) std::erase_if(steps, [](const emu::Step& step) { return std::holds_alternative<emu::AddBias>(step); });
+  const bool has_bias = node.inputs.size() > 2;
+  if (!has_bias) {
+    std::erase_if(steps, [](const emu::Step& step) { return std::holds_alternative<emu::AddBias>(step) || (std::holds_alternative<emu::AddFp32>(step) && is_fp32_bias(step)); });
+  }
   const ValueId x = node.inputs[0];
   const ValueId w = node.inputs[1];
   const TensorQuantization& weight = lowering.quantization(w);
@@ -109,18 +145,25 @@ Weighted lower_weighted(const Node& node, const emu::Steps& target_steps, const 
   for (int64_t c = 0; c < (weight.scale.size() == 1 ? 1 : layout.channels); ++c) {
     ratios.push_back({{lowering.scale_of(x), weight.scale[static_cast<size_t>(c) % weight.scale.size()]}, {lowering.scale_of(node.output)}});
   }
+  Weighted weighted{lowering.operand(x), lowering.operand(w), std::nullopt, lowering.zero_point_of(x), weight.zero_point, lowering.target().accumulate.accumulator, {}};
   const size_t problems = lowering.forbidden();
-  Weighted weighted{lowering.operand(x),
-                    lowering.operand(w),
-                    std::nullopt,
-                    lowering.zero_point_of(x),
-                    weight.zero_point,
-                    lowering.target().accumulate.accumulator,
-                    lowering.requant(node, ratios, steps, key)};
+  const FloatTensor* bias = has_bias ? bias_of(node, key, steps, layout.channels, lowering) : nullptr;
   if (lowering.forbidden() != problems) return weighted;
-  const std::vector<int64_t> bias = lower_bias(node, steps, key, layout.channels, weighted, lowering);
+  std::vector<emu::QScale> scales = cuts_first(steps) ? cut_twice(node, bias, ratios, steps, key, lowering) : lowering.entries_for(node, ratios, steps, key);
+  if (lowering.forbidden() != problems) return weighted;
+  const bool in_fp32 = std::any_of(steps.begin(), steps.end(), is_fp32_bias);
+  std::vector<int64_t> words;
+  if (bias != nullptr && in_fp32) put_fp32_bias(*bias, ratios, steps, scales, lowering);
+  if (bias != nullptr && !in_fp32) {
+    const BiasRule rule = bias_rule(node, lowering);
+    words = bias_words(node, *bias, rule, steps, scales, lowering);
+    // A bias that was brought to the accumulator's steps is as wide as that takes.
+    const emu::IntType type = rule.scale != 0 ? emu::kS32 : rule.storage.type;
+    weighted.bias = lowering.constant(lowering.graph().value(node.inputs[2]).name, emu::Tensor(type, {layout.channels}, words));
+  }
+  weighted.requant = lowering.requant(node, lowering.scales(scales), steps, key);
   const bool first = !steps.empty() && std::holds_alternative<emu::AddBias>(steps[0]);
-  lowering.check_accumulator(node, weighted.acc, worst_sum(node, layout, first ? bias : std::vector<int64_t>(), lowering));
+  lowering.check_accumulator(node, weighted.acc, worst_sum(node, layout, first ? words : std::vector<int64_t>(), lowering));
   return weighted;
 }
 

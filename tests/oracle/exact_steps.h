@@ -19,6 +19,7 @@ inline Real constant(const emu::Fp32Operand& operand, const StepOperands& o) {
       case emu::Fp32Name::bias: word = names.bias.bits; break;
       case emu::Fp32Name::output: word = names.output.bits; break;
       case emu::Fp32Name::slope: word = names.slope.bits; break;
+      case emu::Fp32Name::zero_point: return value_of(word_of(o.zero_point == 0 ? Real::zero(false) : Real::of(Rational(Int(o.zero_point))), kNearest32), emu::kFp32);
     }
   }
   return value_of(word, emu::kFp32);
@@ -82,7 +83,8 @@ inline Stepped stepped(const Int& accumulator, const Steps& steps, const StepOpe
     if (const auto* s = std::get_if<Multiply>(&step)) v *= s->factor.value_or(o.scale.multiplier);
     if (std::holds_alternative<AddZeroPoint>(step)) v += o.zero_point;
     if (const auto* s = std::get_if<ShiftLeft>(&step)) v *= power_of_two(s->amount ? s->amount->bits : o.scale.left.bits);
-    if (const auto* s = std::get_if<ShiftRight>(&step)) v = rounded(Rational(v, power_of_two(s->amount ? s->amount->bits : o.scale.right.bits)), s->round);
+    if (const auto* s = std::get_if<ShiftRight>(&step))
+      v = rounded(Rational(v, power_of_two(s->amount ? s->amount->bits : (s->is_first ? o.scale.first.bits : o.scale.right.bits))), s->round);
     if (const auto* s = std::get_if<Saturate>(&step)) kept(saturated(v, s->bits ? IntType{*s->bits, true} : o.output), !s->bits);
     if (const auto* s = std::get_if<Wrap>(&step)) kept(wrapped(v, s->bits ? IntType{*s->bits, true} : o.output), !s->bits);
     if (const auto* s = std::get_if<Clamp>(&step)) {

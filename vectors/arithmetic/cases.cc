@@ -11,7 +11,7 @@ using emu::IntType;
 using emu::Target;
 
 // What an operand may be.
-enum class Kind : uint8_t { value, shift, mode, word, positive_word, accumulator, bias, multiplier, left, right, activation, zero_point, low, high, count };
+enum class Kind : uint8_t { value, shift, mode, word, positive_word, accumulator, bias, multiplier, left, right, first, activation, zero_point, low, high, count };
 
 struct Operand {
   std::string_view name;
@@ -31,7 +31,8 @@ constexpr std::array kQuantize = {Operand{"x_fp32", Kind::word}, Operand{"scale_
 constexpr std::array kRequantize = {Operand{"accumulator", Kind::accumulator}, Operand{"bias", Kind::bias},         Operand{"multiplier", Kind::multiplier},
                                     Operand{"left_shift", Kind::left},         Operand{"right_shift", Kind::right}, Operand{"scale_fp32", Kind::word},
                                     Operand{"bias_fp32", Kind::word},          Operand{"output_fp32", Kind::word},  Operand{"slope_fp32", Kind::word},
-                                    Operand{"zero_point", Kind::zero_point},   Operand{"low", Kind::low},           Operand{"high", Kind::high}};
+                                    Operand{"zero_point", Kind::zero_point},   Operand{"low", Kind::low},           Operand{"high", Kind::high},
+                                    Operand{"first_shift", Kind::first}};
 constexpr std::array kAdd = {Operand{"a", Kind::activation},
                              Operand{"b", Kind::activation},
                              Operand{"zero_point_a", Kind::zero_point},
@@ -109,6 +110,7 @@ Range range_of(const Target& target, Kind kind) {
     case Kind::multiplier: return {1 - (Wide{1} << std::max<int>(target.multiplier.bits, 1)), (Wide{1} << std::max<int>(target.multiplier.bits, 1)) - 1};
     case Kind::left: return {0, target.multiplier.max_left.bits};
     case Kind::right: return {0, target.multiplier.max_right.bits};
+    case Kind::first: return {0, target.multiplier.max_first.bits};
     case Kind::activation:
     case Kind::low:
     case Kind::high: return {word.min(), word.max()};

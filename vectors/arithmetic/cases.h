@@ -4,16 +4,17 @@
 //   operation      operands                                                                                         result
 //   rounding       value shift mode                                                                                 value / 2^shift rounded (mode: index into kAllRounds)
 //   quantize       x_fp32 scale_fp32 zero_point low high                                                            clamp(round(x / scale) + zero_point), x / scale in binary32
-//   requantize     accumulator bias <scale> <fp32> zero_point low high                                              the target's conv steps
+//   requantize     accumulator bias <scale> <fp32> zero_point low high first_shift                                  the target's conv steps
 //   add            a b zero_point_a zero_point_b <scale_a> <scale_b> <scale> zero_point low high                    the target's add rule
 //   mul            a b zero_point_a zero_point_b <scale> <fp32> zero_point low high                                 the target's mul steps on (a - za) * (b - zb)
 //   average_pool   sum count zero_point_x <scale> zero_point low high                                               the target's average rule; sum: of the window's stored words
 //   table          x, then the table's entries                                                                      emu::look_up in the target's form
 //   dot            zero_point_x zero_point_w, then x0 w0 x1 w1 ...                                                  the accumulator after sum (x - zx) * (w - zw), in this order
 //
-// <scale> is multiplier left_shift right_shift; <scale_a> is multiplier_a left_shift_a right_shift_a; <fp32> is scale_fp32 bias_fp32 output_fp32 slope_fp32. A name that ends in
-// _fp32 is a binary32 word, 0 .. 2^32 - 1. low..high are the clamp bounds of a fused activation; the results' type is the target's activation type. Words, biases, accumulators,
-// multipliers and shifts lie within the target's types and limits; a zero point is 0 where the target quantizes symmetrically.
+// first_shift is the amount of `shift_right first`, 0 on targets without it. <scale> is multiplier left_shift right_shift; <scale_a> is multiplier_a left_shift_a right_shift_a;
+// <fp32> is scale_fp32 bias_fp32 output_fp32 slope_fp32. A name that ends in _fp32 is a binary32 word, 0 .. 2^32 - 1. low..high are the clamp bounds of a fused activation; the
+// results' type is the target's activation type. Words, biases, accumulators, multipliers and shifts lie within the target's types and limits; a zero point is 0 where the target
+// quantizes symmetrically.
 #pragma once
 
 #include <array>

@@ -111,7 +111,7 @@ class Walk {
   }
 
   void note(const emu::Step& step, Wide value, const StepOperands& operands, bool& is_product) {
-    if (const auto* shift = std::get_if<emu::ShiftRight>(&step)) note_shift(value, shift->amount.value_or(operands.scale.right).bits, flags_), is_product = false;
+    if (const auto* shift = std::get_if<emu::ShiftRight>(&step)) note_shift(value, shift->amount_in(operands.scale).bits, flags_), is_product = false;
     if (std::holds_alternative<emu::Multiply>(step)) is_product = true;
     if (std::holds_alternative<emu::ToFp32>(step) && !fits_binary32(value)) flags_.beyond_24 = true;
     if (const auto* to_int = std::get_if<emu::ToInt>(&step); to_int != nullptr) note_rounding(Fp32{static_cast<uint32_t>(value)}, flags_);
@@ -239,6 +239,7 @@ StepOperands step_operands(const Target& target, ArithOp op, std::span<const int
   operands.zero_point = o[at.end];
   operands.clamp_low = o[at.end + 1];
   operands.clamp_high = o[at.end + 2];
+  if (op == ArithOp::requantize) operands.scale.first = {static_cast<uint8_t>(o[at.end + 3])};
   return operands;
 }
 

@@ -29,6 +29,7 @@ Fp32 constant_of(const emu::Fp32Operand& operand, const StepOperands& operands) 
     case emu::Fp32Name::bias: return constants.bias;
     case emu::Fp32Name::output: return constants.output;
     case emu::Fp32Name::slope: return constants.slope;
+    case emu::Fp32Name::zero_point: return emu::fp32_of(operands.zero_point, emu::Round::half_even);
   }
   ASSAY_ASSERT(!"an Fp32Name outside its enumeration");
 }

@@ -20,18 +20,22 @@ struct Scale {
   std::string why;
 };
 
-// multiplier and shifts that stand for mantissa / 2^(bits - 1) * 2^exponent in these steps; none where the shifts do not reach.
+// multiplier and shifts that stand for mantissa / 2^(bits - 1) * 2^exponent in these steps; none where the shifts do not reach. A first cut takes what it may, at most.
 std::optional<QScale> scale_near(const Maker& make, const Steps& steps, int64_t mantissa, int exponent) {
   int right = make.t.multiplier.bits - 1 - exponent;
+  const bool cuts_twice =
+      std::any_of(steps.begin(), steps.end(), [](const emu::Step& s) { return std::holds_alternative<emu::ShiftRight>(s) && std::get<emu::ShiftRight>(s).is_first; });
   for (const emu::Step& step : steps) {
     if (const auto* s = std::get_if<emu::ShiftRight>(&step)) right -= s->amount ? s->amount->bits : 0;
     if (const auto* s = std::get_if<emu::ShiftLeft>(&step)) right += s->amount ? s->amount->bits : 0;
   }
   const bool own_left =
       std::any_of(steps.begin(), steps.end(), [](const emu::Step& s) { return std::holds_alternative<emu::ShiftLeft>(s) && !std::get<emu::ShiftLeft>(s).amount; });
+  const int first = cuts_twice ? std::clamp(right - static_cast<int>(make.t.multiplier.min_right.bits), 0, static_cast<int>(make.t.multiplier.max_first.bits)) : 0;
+  right -= first;
   if (right > make.t.multiplier.max_right.bits || -right > (own_left ? make.t.multiplier.max_left.bits : 0)) return std::nullopt;
   const auto amount = [](int bits) { return static_cast<uint8_t>(std::max(bits, 0)); };
-  return QScale{mantissa, {amount(-right)}, {amount(right)}};
+  return QScale{mantissa, {amount(-right)}, {amount(right)}, {}, {amount(first)}};
 }
 
 Scale fp32_scale(uint32_t word, const char* why) {
@@ -84,7 +88,7 @@ struct Requantization {
   void ask(int64_t accumulator, const std::string& why) const {
     const emu::Fp32Constants& words = scale.scale.fp32;
     make.ask({accumulator, bias, scale.scale.multiplier, scale.scale.left.bits, scale.scale.right.bits, int64_t{words.scale.bits}, int64_t{words.bias.bits},
-              int64_t{words.output.bits}, int64_t{words.slope.bits}, zero, low, high},
+              int64_t{words.output.bits}, int64_t{words.slope.bits}, zero, low, high, scale.scale.first.bits},
              why + "; " + scale.why);
   }
 
@@ -116,7 +120,7 @@ struct Requantization {
   // accumulator found is as good as any.
   void ties(size_t step, int64_t reach) const {
     const auto& shift = std::get<emu::ShiftRight>(steps[step]);
-    const int bits = shift.amount.value_or(scale.scale.right).bits;
+    const int bits = shift.amount_in(scale.scale).bits;
     if (bits == 0) return;
     const std::string name = "step " + std::to_string(step + 1) + ", " + to_string(steps[step]);
     for (const int64_t quotient : {-129, -128, -127, -65, -4, -3, -2, -1, 0, 1, 2, 3, 64, 126, 127, 128}) {

@@ -75,6 +75,7 @@ class Random {
     }
     if (fp32 && has("bias_fp32") && one_in(2)) at(o, "bias_fp32") = (between(0, 1) << 31) | (between(117, 132) << 23) | between(0, 0x7fffff);
     if (fp32 && has("slope_fp32")) at(o, "slope_fp32") = 0x3dcccccd;
+    if (op_ == ArithOp::requantize) at(o, "first_shift") = between(0, t_.multiplier.max_first.bits);
     if (op_ == ArithOp::requantize && one_in(2)) at(o, "bias") = of_width(one_in(4) ? 31 : 16);
     if (op_ == ArithOp::average_pool) at(o, "count") = one_in(3) ? between(1, 64) : int64_t{1} << between(0, 6);
     if (op_ == ArithOp::rounding) {

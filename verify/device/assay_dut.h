@@ -78,6 +78,7 @@ typedef struct assay_dut_requantize_params {
   int64_t zero_point;
   int64_t low;
   int64_t high;
+  int64_t first_shift; /* of targets that cut twice: the right shift that comes before the bias and the multiplier; 0 elsewhere */
 } assay_dut_requantize_params;
 ASSAY_DUT_EXPORT int assay_dut_requantize(const assay_dut_requantize_params* params, size_t n, const int64_t* accumulators, int64_t* results);
 

@@ -18,7 +18,7 @@ using vectors::ArithOp;
 
 // The structs are read as rows of int64_t in the order of cases.h: no field may be anything else.
 static_assert(sizeof(assay_dut_round_shift_params) == 2 * sizeof(int64_t) && sizeof(assay_dut_quantize_params) == 4 * sizeof(int64_t));
-static_assert(sizeof(assay_dut_requantize_params) == 11 * sizeof(int64_t) && sizeof(assay_dut_add_params) == 14 * sizeof(int64_t));
+static_assert(sizeof(assay_dut_requantize_params) == 12 * sizeof(int64_t) && sizeof(assay_dut_add_params) == 14 * sizeof(int64_t));
 static_assert(sizeof(assay_dut_mul_params) == 12 * sizeof(int64_t) && sizeof(assay_dut_average_pool_params) == 8 * sizeof(int64_t));
 static_assert(sizeof(assay_dut_dot_params) == 3 * sizeof(int64_t));
 

@@ -269,7 +269,7 @@ RC_GTEST_PROP(Intervals, HoldEveryValueAndAreTight, ()) {
   const auto low = *rc::gen::inRange<int64_t>(-400, 400);
   const auto high = low + *rc::gen::inRange<int64_t>(0, 300);
   Interval value{low, high};
-  RC_ASSERT(!follow(steps, bounds, value));
+  RC_ASSERT(!follow(steps, bounds, value, Begins::as_integer));
   Wide smallest = value.high;
   Wide largest = value.low;
   for (int64_t v = low; v <= high; ++v) {
@@ -287,7 +287,7 @@ TEST(Intervals, ABiasMovesEachEndByItsOwn) {
   StepBounds bounds;
   bounds.bias = {-5, 7};
   Interval value{0, 10};
-  EXPECT_FALSE(follow(parse_steps("add_bias"), bounds, value));
+  EXPECT_FALSE(follow(parse_steps("add_bias"), bounds, value, Begins::as_integer));
   EXPECT_EQ(to_string(value), "-5..17");
 }
 
@@ -296,7 +296,7 @@ TEST(Intervals, HoldEveryValueOfALeakyStepWhoseSlopeFalls) {
   const Steps steps = parse_steps("to_fp32; leaky_fp32 0xc0000000; to_int half_even");
   const StepBounds bounds;
   Interval value{-10, 5};
-  EXPECT_FALSE(follow(steps, bounds, value));
+  EXPECT_FALSE(follow(steps, bounds, value, Begins::as_integer));
   for (int64_t v = -10; v <= 5; ++v) {
     StepEvents events;
     const Wide after = requantize(v, steps, bounds.operands, events);

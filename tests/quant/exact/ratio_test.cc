@@ -23,7 +23,9 @@ const emu::Steps kFixed = emu::parse_steps("multiply; shift_right 16 half_up; sa
 const emu::Steps kShift = emu::parse_steps("shift_left scale; shift_right scale half_up; saturate output");
 
 MultiplierRule rule(int bits, Round round = Round::half_away, int max_left = 31, int max_right = 62) {
-  return {static_cast<uint8_t>(bits), round, emu::LeftShift{static_cast<uint8_t>(max_left)}, emu::RightShift{static_cast<uint8_t>(max_right)}};
+  MultiplierRule rule;
+  rule.bits = static_cast<uint8_t>(bits), rule.round = round, rule.max_left = {static_cast<uint8_t>(max_left)}, rule.max_right = {static_cast<uint8_t>(max_right)};
+  return rule;
 }
 
 cpp_rational power(int exponent) {

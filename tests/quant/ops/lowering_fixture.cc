@@ -13,16 +13,18 @@ emu::Target real_target() {
   t.storage.bias = {emu::kS32, -2147483647, 2147483647};
   t.quantize.input = t.quantize.activation = {emu::Symmetry::asymmetric, emu::Granularity::per_tensor, emu::ScaleKind::real, Round::half_even, "minmax"};
   t.quantize.weight = {emu::Symmetry::symmetric, emu::Granularity::per_channel, emu::ScaleKind::real, Round::half_even, "minmax"};
-  t.multiplier = {31, Round::half_away, emu::LeftShift{31}, emu::RightShift{62}};
+  t.multiplier.bits = 31, t.multiplier.round = Round::half_away, t.multiplier.max_left = {31}, t.multiplier.max_right = {62};
   const std::string scale = "shift_left scale; multiply; shift_right 31 half_up; saturate 32; shift_right scale half_away";
   const emu::Steps full = parse_steps(scale + "; add_zero_point; saturate output; clamp");
   t.conv = t.conv_transpose = t.matmul = emu::StepsRule{parse_steps("add_bias; " + scale + "; add_zero_point; saturate output; clamp")};
   t.mul = t.requantize = t.leaky_relu = emu::StepsRule{full};
-  t.add = emu::AddRule{emu::InputScales::requantize, emu::LeftShift{20}, parse_steps("shift_left 20; multiply; shift_right 31 half_up; saturate 32; shift_right scale half_away"),
-                       full};
+  t.add = emu::AddRule{.inputs = emu::InputScales::requantize,
+                       .headroom = emu::LeftShift{20},
+                       .operand_steps = parse_steps("shift_left 20; multiply; shift_right 31 half_up; saturate 32; shift_right scale half_away"),
+                       .steps = full};
   t.concat = emu::ConcatRule{emu::InputScales::requantize, parse_steps(scale + "; add_zero_point; saturate output")};
-  t.average_pool = emu::AverageRule{emu::AverageForm::divide, Round::half_away, parse_steps("add_zero_point; saturate output; clamp")};
-  t.table = emu::TableRule{{}, Round::half_away};
+  t.average_pool = emu::AverageRule{.form = emu::AverageForm::divide, .round = Round::half_away, .steps = parse_steps("add_zero_point; saturate output; clamp")};
+  t.table = emu::TableRule{.form = {}, .round = Round::half_away};
   t.softmax = emu::SoftmaxRule{16, Round::half_even, {}, Round::half_up, parse_steps("add_zero_point; saturate output; clamp")};
   t.max_pool = t.pad = t.reshape = t.transpose = t.slice = t.resize_nearest = true;
   return t;
@@ -37,7 +39,7 @@ emu::Target shift_target() {
   t.conv = t.conv_transpose = t.matmul = emu::StepsRule{parse_steps("add_bias; shift_left scale; shift_right scale half_up; saturate output; clamp")};
   t.mul = t.requantize = emu::StepsRule{full};
   t.leaky_relu.reset();
-  t.add = emu::AddRule{emu::InputScales::joint, emu::LeftShift{0}, {}, full};
+  t.add = emu::AddRule{.inputs = emu::InputScales::joint, .operand_steps = {}, .steps = full};
   t.concat = emu::ConcatRule{emu::InputScales::joint, {}};
   t.average_pool->steps = t.softmax->steps = parse_steps("saturate output; clamp");
   return t;

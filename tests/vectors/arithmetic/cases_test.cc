@@ -54,7 +54,9 @@ class Draw {
         add_scale(o, static_cast<int>(size) - 6);
         add_words(o);
         o.push_back(zero());
-        return with_bounds(o);
+        o = with_bounds(o);
+        o.push_back(pick_.in(0, t_.multiplier.max_first.bits));
+        return o;
       }
       case ArithOp::add: {
         Operands o{pick_.of(word()), pick_.of(word()), zero(), zero()};
@@ -222,7 +224,9 @@ class OneInstruction {
     emu::Conv conv = convolution({o_[0]}, {1}, 0, 0, emu::kS32, emu::IntType{2, true});
     const bool biased = std::any_of(t_.conv->steps.begin(), t_.conv->steps.end(), [](const auto& s) { return std::holds_alternative<emu::AddBias>(s); });
     if (biased) conv.bias = constant(t_.storage.bias.type, {1}, {o_[1]});
-    conv.requant = requant(scale(2, 5), t_.conv->steps, 9);
+    const emu::ScaleRef own = scale(2, 5);
+    program_.scales[own.index][0].first = {static_cast<uint8_t>(o_[12])};
+    conv.requant = requant(own, t_.conv->steps, 9);
     return conv;
   }
 
@@ -350,11 +354,11 @@ TEST(Cases, RoundingIsShiftRight) {
 
 TEST(Cases, FlagsSayWhatHappenedOnTheWay) {
   Target target = dsp_like();
-  target.multiplier = {31, emu::Round::half_away, {31}, {62}};
+  target.multiplier.bits = 31, target.multiplier.round = emu::Round::half_away, target.multiplier.max_left = {31}, target.multiplier.max_right = {62};
   target.conv = emu::StepsRule{emu::parse_steps("add_bias; shift_left scale; multiply; shift_right 31 half_up; saturate 32; shift_right scale half_away; saturate output")};
   const int64_t half = int64_t{1} << 30;
   const auto flags = [&](int64_t accumulator, int64_t bias, int64_t left, int64_t right) {
-    return to_string(evaluate(target, ArithOp::requantize, Operands{accumulator, bias, half, left, right, 0, 0, 0, 0, 0, 0, 255}).flags);
+    return to_string(evaluate(target, ArithOp::requantize, Operands{accumulator, bias, half, left, right, 0, 0, 0, 0, 0, 0, 255, 0}).flags);
   };
   EXPECT_EQ(flags(4, 0, 0, 0), "");
   EXPECT_EQ(flags(3, 0, 0, 0), "tie,inexact");
@@ -366,7 +370,7 @@ TEST(Cases, FlagsSayWhatHappenedOnTheWay) {
   EXPECT_EQ(flags(INT32_MAX, 1, 1, 31), "inexact,intermediate,beyond_32");
   target.conv = emu::StepsRule{emu::parse_steps("to_fp32; mul_fp32 scale; to_int half_even; saturate output")};
   const auto fp32_flags = [&](int64_t accumulator, int64_t scale) {
-    return to_string(evaluate(target, ArithOp::requantize, Operands{accumulator, 0, 1, 0, 0, scale, 0, 0, 0, 0, 0, 255}).flags);
+    return to_string(evaluate(target, ArithOp::requantize, Operands{accumulator, 0, 1, 0, 0, scale, 0, 0, 0, 0, 0, 255, 0}).flags);
   };
   EXPECT_EQ(fp32_flags(16777216, 0x33800000), "");
   EXPECT_EQ(fp32_flags(16777217, 0x33800000), "beyond_24");

@@ -1,0 +1,68 @@
+#include "quant/calibrate/fit_weights.h"
+
+#include <cmath>
+
+#include "quant/exact/two_cuts.h"
+
+namespace assay::quant {
+namespace {
+
+// The list of steps that the node's sums go through; null for other operators.
+const emu::Steps* steps_of(const Node& node, const emu::Target& target) {
+  if (std::holds_alternative<Conv>(node.op) && target.conv) return &target.conv->steps;
+  if (std::holds_alternative<ConvTranspose>(node.op) && target.conv_transpose) return &target.conv_transpose->steps;
+  if (std::holds_alternative<MatMul>(node.op) && target.matmul) return &target.matmul->steps;
+  return nullptr;
+}
+
+double value_of(const emu::QScale& scale) {
+  return std::ldexp(static_cast<double>(scale.multiplier), -(scale.first.bits + scale.right.bits));
+}
+
+// One pass; false where nothing changed.
+bool fit(Quantized& quantized, const Node& node, const emu::Steps& steps) {
+  const emu::MultiplierRule& rule = quantized.target.multiplier;
+  TensorQuantization& weight = *quantized.tensors[node.inputs[1]];
+  const double scale_x = quantized.tensors[node.inputs[0]]->scale[0], scale_y = quantized.tensors[node.output]->scale[0];
+  std::vector<Ratio> ratios;
+  for (const float scale : weight.scale) ratios.push_back({{scale_x, scale}, {scale_y}});
+  std::string problem;
+  std::vector<emu::QScale> scales;
+  if (cuts_first(steps)) {
+    BiasWords bias{{}, quantized.target.storage.bias, quantized.target.quantize.bias_round};
+    if (node.inputs.size() > 2 && quantized.graph.is_constant(node.inputs[2])) bias.values = quantized.graph.value(node.inputs[2]).constant->data;
+    scales = two_cut_scales(ratios, bias, steps, rule, problem);
+  } else {
+    for (const Ratio& ratio : ratios) {
+      const auto scale = decompose(ratio, steps, rule, problem);
+      if (!scale) return false;
+      scales.push_back(*scale);
+    }
+  }
+  bool changed = false;
+  for (size_t c = 0; c < scales.size(); ++c) {
+    emu::QScale scale = scales[c];
+    if (scale.multiplier == 0) scale.multiplier = 1;  // the least ratio that there is: such weights become 0 words
+    const auto fitted = static_cast<float>(value_of(scale) * scale_y / scale_x);
+    changed = changed || fitted != weight.scale[c];
+    weight.scale[c] = fitted;
+  }
+  return changed;
+}
+
+}  // namespace
+
+void fit_weights_to_multiplier(Quantized& quantized) {
+  if (quantized.target.multiplier.form != emu::MultiplierForm::nearest) return;
+  for (const Node& node : quantized.graph.nodes) {
+    const emu::Steps* steps = steps_of(node, quantized.target);
+    if (steps == nullptr || !quantized.graph.is_constant(node.inputs[1]) || !quantized.tensors[node.inputs[1]]) continue;
+    // A scale that moved may move the first cut, which depends on the bias in its steps: until it stands still.
+    constexpr int kPasses = 4;
+    bool changed = false;
+    for (int pass = 0; pass < kPasses && fit(quantized, node, *steps); ++pass) changed = true;
+    if (changed) quantized.tensors[node.inputs[1]]->provenance += "; fitted to a legal multiplier";
+  }
+}
+
+}  // namespace assay::quant

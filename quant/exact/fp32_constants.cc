@@ -1,0 +1,93 @@
+#include "quant/exact/fp32_constants.h"
+
+#include <algorithm>
+#include <bit>
+
+#include "emu/base/error.h"
+
+namespace assay::quant {
+namespace {
+
+using emu::Fp32;
+using emu::Fp32Name;
+using emu::Fp32Scale;
+
+// The product of the inputs' scales, left to right.
+float product(const std::vector<double>& factors) {
+  float value = static_cast<float>(factors.at(0));
+  for (size_t i = 1; i < factors.size(); ++i) value *= static_cast<float>(factors[i]);
+  return value;
+}
+
+float divided_by_counts(float value, const std::vector<double>& denominator) {
+  for (size_t i = 1; i < denominator.size(); ++i) value /= static_cast<float>(denominator[i]);
+  return value;
+}
+
+float formed(const Ratio& ratio, Fp32Scale form) {
+  ASSAY_ASSERT(ratio.exponent == 0);
+  switch (form) {
+    case Fp32Scale::product: return divided_by_counts(product(ratio.numerator), ratio.denominator);
+    case Fp32Scale::ratio: return ratio.denominator.empty() ? product(ratio.numerator) : product(ratio.numerator) / product(ratio.denominator);
+    case Fp32Scale::exact_ratio: return nearest_float(ratio);
+    case Fp32Scale::reciprocal_product: {
+      std::vector<double> reciprocals;
+      for (const double factor : ratio.numerator) reciprocals.push_back(1.0F / static_cast<float>(factor));
+      return divided_by_counts(1.0F / product(reciprocals), ratio.denominator);
+    }
+  }
+  ASSAY_ASSERT(!"an Fp32Scale outside its enumeration");
+}
+
+Fp32 rounded(float value, emu::FloatFormat format) {
+  const Fp32 word{std::bit_cast<uint32_t>(value)};
+  if (format == emu::kFp32) return word;
+  return emu::widen(emu::narrow(word, {format, emu::Round::half_even, emu::Subnormals::keep, emu::FloatOverflow::infinity}), format);
+}
+
+bool names(const emu::Step& step, Fp32Name name) {
+  const emu::Fp32Operand operand = name;
+  const auto* product = std::get_if<emu::MulFp32>(&step);
+  const auto* quotient = std::get_if<emu::DivFp32>(&step);
+  const auto* fused = std::get_if<emu::FmaFp32>(&step);
+  return (product && product->factor == operand) || (quotient && quotient->divisor == operand) || (fused && fused->factor == operand);
+}
+
+}  // namespace
+
+Fp32 fp32_scale(const Ratio& ratio, const emu::Fp32Rule& rule) {
+  return rounded(formed(ratio, rule.scale), rule.scale_format);
+}
+
+Fp32 fp32_output(float scale_y, const emu::Fp32Rule& rule) {
+  return {std::bit_cast<uint32_t>(rule.output == emu::Fp32Output::scale ? scale_y : 1.0F / scale_y)};
+}
+
+Fp32 fp32_bias(float bias, const Ratio& ratio, const emu::Steps& steps, const emu::Fp32Rule& rule) {
+  bool scaled = false, in_output = false;
+  for (const emu::Step& step : steps) {
+    scaled = scaled || names(step, Fp32Name::scale);
+    in_output = in_output || names(step, Fp32Name::output);
+    if (is_fp32_bias(step)) break;
+  }
+  in_output = in_output || (scaled && (rule.scale == Fp32Scale::ratio || rule.scale == Fp32Scale::exact_ratio));
+  float value = bias;
+  if (in_output) {
+    value = bias / static_cast<float>(ratio.denominator.at(0));
+  } else if (!scaled) {
+    value = bias / product(ratio.numerator);
+  }
+  return rounded(value, rule.bias_format);
+}
+
+bool computes_in_fp32(const emu::Steps& steps) {
+  return std::any_of(steps.begin(), steps.end(), [](const emu::Step& step) { return std::holds_alternative<emu::ToFp32>(step) || emu::takes_fp32(step); });
+}
+
+bool is_fp32_bias(const emu::Step& step) {
+  const auto* sum = std::get_if<emu::AddFp32>(&step);
+  const auto* fused = std::get_if<emu::FmaFp32>(&step);
+  return (sum && sum->term == emu::Fp32Operand{Fp32Name::bias}) || (fused && fused->term == emu::Fp32Operand{Fp32Name::bias});
+}
+
+}  // namespace assay::quant
