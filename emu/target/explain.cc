@@ -4,61 +4,12 @@
 
 #include "emu/base/error.h"
 #include "emu/target/load_target.h"
+#include "emu/target/meanings.h"
 
 namespace assay::emu {
 namespace {
 
 constexpr size_t kColumns = 120;
-
-// What a rounding mode does, in words.
-std::string meaning(Round mode) {
-  switch (mode) {
-    case Round::floor: return "toward -infinity";
-    case Round::ceil: return "toward +infinity";
-    case Round::toward_zero: return "toward zero";
-    case Round::away_from_zero: return "away from zero";
-    case Round::half_up: return "to the nearest, ties to +infinity";
-    case Round::half_down: return "to the nearest, ties to -infinity";
-    case Round::half_even: return "to the nearest, ties to the even neighbour";
-    case Round::half_odd: return "to the nearest, ties to the odd neighbour";
-    case Round::half_away: return "to the nearest, ties away from zero";
-    case Round::half_toward_zero: return "to the nearest, ties toward zero";
-  }
-  ASSAY_ASSERT(!"a Round outside its enumeration");
-}
-
-std::string rounding(Round mode) {
-  return std::string(to_string(mode)) + " (" + meaning(mode) + ")";
-}
-
-std::string meaning(const Step& step, const Target& t) {
-  if (std::holds_alternative<AddBias>(step)) return "the channel's bias is added, in steps of input scale x weight scale";
-  if (const auto* s = std::get_if<AddNumber>(&step)) return "plus " + std::to_string(s->amount) + "; exact";
-  if (const auto* s = std::get_if<Multiply>(&step)) {
-    return "multiplied by " + (s->factor ? std::to_string(*s->factor) : "the scale's integer of " + std::to_string(t.multiplier.bits) + " bits") + "; exact";
-  }
-  if (std::holds_alternative<AddZeroPoint>(step)) return "the output's zero point is added";
-  if (const auto* s = std::get_if<Clamp>(&step)) {
-    return s->bounds ? "limited to " + std::to_string(s->bounds->low) + ".." + std::to_string(s->bounds->high) : std::string("limited to the bounds of a fused activation");
-  }
-  if (const auto* s = std::get_if<ShiftLeft>(&step)) return "times 2^" + (s->amount ? std::to_string(s->amount->bits) : std::string("(the scale's left shift)")) + "; exact";
-  if (const auto* s = std::get_if<ShiftRight>(&step))
-    return "divided by 2^" + (s->amount ? std::to_string(s->amount->bits) : std::string("(the scale's right shift)")) + ", rounded " + meaning(s->round);
-  if (const auto* s = std::get_if<Saturate>(&step)) return "limited to " + (s->bits ? std::to_string(*s->bits) + " signed bits" : std::string("the output's type"));
-  if (const auto* s = std::get_if<Wrap>(&step)) return "modulo 2^n, into " + (s->bits ? std::to_string(*s->bits) + " signed bits" : std::string("the output's type"));
-  if (std::holds_alternative<ToFp32>(step)) return "to binary32, rounded half_even";
-  if (const auto* s = std::get_if<ToInt>(&step)) return "to an integer, rounded " + meaning(s->round) + ", limited to 32 signed bits";
-  return "one operation in binary32, rounded half_even";
-}
-
-std::string meaning(const Accumulator& a) {
-  if (a.fp32) return to_string(a) + ": terms and sums rounded half_even to binary32, in this order";
-  if (!a.is_plain())
-    return to_string(a) + ": " + (a.pairs ? "neighbouring products are stored together first, then added to the register" : "a register") +
-           (a.spill ? ", which is emptied into a wider one after every " + std::to_string(a.spill->terms) + " products" : "");
-  return to_string(a) + ": a " + (a.type.is_signed ? "signed" : "unsigned") + " register of " + std::to_string(a.type.bits) +
-         (a.overflow == Overflow::wrap ? " bits that wraps (modulo 2^" + std::to_string(a.type.bits) + ")" : " bits that saturates after each addition");
-}
 
 class Explainer {
  public:
@@ -95,12 +46,17 @@ class Explainer {
   // "name        words", wrapped under the words.
   void entry(const std::string& name, const std::string& words) {
     constexpr size_t kName = 14;
-    std::ostringstream before;
-    before.swap(text_);
-    line(2 + kName, words);
-    const std::string wrapped = text_.str();
-    text_ = std::move(before);
-    text_ << "  " << name << wrapped.substr(2 + name.size());
+    hanging(2, name + std::string(kName - name.size(), ' '), words);
+  }
+
+  // `before` as it is, then the words, wrapped under themselves.
+  void hanging(size_t indent, const std::string& before, const std::string& words) {
+    std::ostringstream wrapped;
+    wrapped.swap(text_);
+    line(indent + before.size(), words);
+    const std::string lines = text_.str();
+    text_ = std::move(wrapped);
+    text_ << std::string(indent, ' ') << before << lines.substr(indent + before.size());
   }
 
   void heading(const std::string& words) { text_ << "\n" << words << "\n"; }
@@ -123,34 +79,40 @@ class Explainer {
     const auto one = [&](const std::string& name, const QuantizeRule& q) {
       entry(name, std::string(to_string(q.symmetry)) + (q.symmetry == Symmetry::symmetric ? " (zero point 0)" : " (with a zero point)") +
                       (q.granularity == Granularity::per_tensor ? ", one scale per tensor, " : ", one scale per output channel, ") +
-                      (q.scale == ScaleKind::power_of_two ? "a power of two" : "any real number") + "; rounded " + rounding(q.round) + "; calibrated by " + q.observer + ".");
+                      (q.scale == ScaleKind::power_of_two ? "a power of two" : "any real number") + "; rounded " + word_and_meaning(q.round) + "; calibrated by " + q.observer +
+                      ".");
     };
     one("inputs", t_.quantize.input), one("activations", t_.quantize.activation), one("weights", t_.quantize.weight);
-    entry("biases", "scale = input scale x weight scale; rounded " + rounding(t_.quantize.bias_round) + ".");
+    entry("biases", std::string(t_.quantize.bias_scale == BiasScale::product ? "scale = input scale x weight scale"
+                                                                             : "scale = a power of two of its own, not finer than input scale x weight scale") +
+                        "; rounded " + word_and_meaning(t_.quantize.bias_round) + ".");
     source("quantize");
   }
 
   void machine() {
-    const MultiplierRule& m = t_.multiplier;
     heading("How a ratio of scales is held");
-    if (m.bits == 1) {
-      line(2, "As a shift alone: ratios are powers of two, from 2^-" + std::to_string(m.max_right.bits) + " to 2^" + std::to_string(m.max_left.bits) + ".");
-    } else {
-      line(2, "As multiplier / 2^shift: the multiplier has " + std::to_string(m.bits) + " bits, its highest bit set, rounded " + rounding(m.round) + "; shifts of at most " +
-                  std::to_string(m.max_left.bits) + " to the left and " + std::to_string(m.max_right.bits) + " to the right.");
-    }
+    line(2, meaning(t_.multiplier));
+    if (t_.multiplier.ratio != RatioFormat::exact) line(2, "The ratio itself is formed " + meaning(t_.multiplier.ratio) + ".");
     source("multiplier");
-    heading("What is computed in binary32");
-    if (t_.binary32) {
-      line(2, "scale: " + std::string(to_string(t_.binary32->scale)) + ", rounded to " + std::string(to_string(t_.binary32->scale_format)) + "; bias: rounded to " +
-                  std::string(to_string(t_.binary32->bias_format)) + "; output: " + std::string(to_string(t_.binary32->output)) + ".");
-    } else {
-      line(2, "Nothing: all steps are on integers.");
-    }
-    source("binary32");
+    binary32();
     heading("How products are summed");
     line(2, "In " + meaning(t_.accumulate.accumulator) + ", in the order " + std::string(to_string(t_.accumulate.order)) + " (the last varies fastest).");
     source("accumulate");
+  }
+
+  void binary32() {
+    heading("What is computed in binary32");
+    if (!t_.binary32) {
+      line(2, "Nothing: all steps are on integers.");
+    } else {
+      const Fp32Rule& rule = *t_.binary32;
+      const auto format = [](const FloatFormat& own) { return own == kFp32 ? std::string() : ", then rounded half_even to " + std::string(to_string(own)); };
+      entry("scale", std::string(to_string(rule.scale)) + ": " + meaning(rule.scale) + format(rule.scale_format) + ".");
+      const bool is_product = rule.scale == Fp32Scale::product || rule.scale == Fp32Scale::reciprocal_product;
+      entry("bias", std::string("in accumulator steps before the scale is applied, after it in ") + (is_product ? "real units" : "output steps") + format(rule.bias_format) + ".");
+      entry("output", rule.output == Fp32Output::scale ? "the output's scale." : "1 / output scale.");
+    }
+    source("binary32");
   }
 
   // A list that was told before is only named.
@@ -164,7 +126,8 @@ class Explainer {
     size_t number = 0;
     for (const Step& step : list) {
       const std::string words = to_string(step);
-      text_ << "        " << ++number << ". " << words << std::string(words.size() < 28 ? 28 - words.size() : 1, ' ') << meaning(step, t_) << "\n";
+      const std::string before = std::to_string(++number) + ". " + words + std::string(words.size() < 28 ? 28 - words.size() : 1, ' ');
+      hanging(8, before, meaning(step, t_));
     }
   }
 
@@ -189,10 +152,7 @@ class Explainer {
     plain("conv_transpose", t_.conv_transpose, "sums the same products, spread instead of gathered.");
     plain("matmul", t_.matmul, "sums (a - zero point) x (b - zero point) over k.");
     if (open("add", t_.add.has_value(), "also sub; adds both operands less their zero points.")) {
-      const bool joint = t_.add->inputs == InputScales::joint;
-      const std::string headroom = std::to_string(t_.add->headroom.bits);
-      line(6, joint ? "inputs: joint, both have one scale."
-                    : "inputs: requantize, each is brought to twice the larger scale, times 2^" + headroom + " (headroom) to keep fraction bits.");
+      operands_of_add(*t_.add);
       steps("each operand", t_.add->operand_steps);
       steps("the sum", t_.add->steps);
     }
@@ -202,9 +162,10 @@ class Explainer {
       steps("each input, less its zero point", t_.concat->steps);
     }
     if (open("average_pool", t_.average_pool.has_value(), "sums (x - zero point) over the window.")) {
+      if (t_.average_pool->inputs == InputScales::joint) line(6, "inputs: joint, the output has the input's scale and zero point.");
       line(6, t_.average_pool->form == AverageForm::divide
-                  ? "form: divide, the sum by the count with the scale in it, in one division rounded " + rounding(t_.average_pool->round) + "."
-                  : std::string("form: reciprocal, 1 / count is part of the scale."));
+                  ? "form: divide, the sum by the count with the scale in it, in one division rounded " + word_and_meaning(t_.average_pool->round) + "."
+                  : "form: reciprocal, " + meaning(t_.average_pool->count_scale) + ".");
       steps("then", t_.average_pool->steps);
     }
     plain("requantize", t_.requantize, "x - zero point to another scale, zero point or type; Relu and Clip standing alone.");
@@ -220,17 +181,29 @@ class Explainer {
     line(2, "Not supported: " + (all.empty() ? "nothing is left out." : all + "."));
   }
 
+  void operands_of_add(const AddRule& rule) {
+    if (rule.inputs == InputScales::joint) return line(6, "inputs: joint, both have one scale.");
+    if (ends_in_fp32(rule.operand_steps)) return line(6, "inputs: requantize, each becomes a binary32 number; they are added there, rounded half_even once.");
+    if (rule.operand_scale == OperandScale::common_shift) {
+      return line(6, "inputs: requantize, common_shift: the operand with the larger ratio to the output has a multiplier of " + std::to_string(rule.operand_bits) +
+                         " bits, the other one the same shift, and the sum is shifted by it.");
+    }
+    line(6, "inputs: requantize, each is brought to twice the larger scale, times 2^" + std::to_string(rule.headroom.bits) + " (headroom) to keep fraction bits.");
+  }
+
   void table(const TableRule& rule) {
     const int fraction = rule.form.fraction_bits;
     const int64_t entries = table_entries(t_.storage.activation.type, rule.form);
     line(6, std::to_string(entries) + " entries" +
-                (fraction == 0 ? ", one for each word" : "; between two of them a line of " + std::to_string(fraction) + " fraction bits, rounded " + rounding(rule.form.round)) +
-                ". Entries are rounded " + rounding(rule.round) + ".");
+                (fraction == 0 ? ", one for each word"
+                               : "; between two of them a line of " + std::to_string(fraction) + " fraction bits, rounded " + word_and_meaning(rule.form.round)) +
+                ". Entries are " + (rule.entries == TableSource::real ? "" : "those of fixed-point functions for Sigmoid and Tanh, others ") + "real values rounded " +
+                word_and_meaning(rule.round) + ".");
   }
 
   void softmax(const SoftmaxRule& rule) {
-    line(6, "The table holds exp of 0, -1, -2 ... input steps in " + std::to_string(rule.exponent_bits) + " bits, rounded " + rounding(rule.table_round) + ". They are summed in " +
-                meaning(rule.accumulator) + ". The division is rounded " + rounding(rule.divide) + ".");
+    line(6, "The table holds exp of 0, -1, -2 ... input steps in " + std::to_string(rule.exponent_bits) + " bits, rounded " + word_and_meaning(rule.table_round) +
+                ". They are summed in " + meaning(rule.accumulator) + ". The division is rounded " + word_and_meaning(rule.divide) + ".");
     steps("then", rule.steps);
   }
 

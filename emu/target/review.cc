@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <iterator>
 #include <sstream>
 
 #include "emu/target/values.h"
@@ -67,12 +68,14 @@ std::string joined(const std::vector<std::string>& names) {
 Review review(const Target& target) {
   Review result;
   constexpr std::string_view kSupported = ".supported";
+  std::vector<std::string> unsupported;  // sections; those that are no operators too
   for (const KeyValue& value : values_of(target)) {
-    if (value.key.ends_with(kSupported) && value.text == "false") result.lacking.push_back(value.key.substr(0, value.key.size() - kSupported.size()));
+    if (value.key.ends_with(kSupported) && value.text == "false") unsupported.push_back(value.key.substr(0, value.key.size() - kSupported.size()));
   }
+  std::copy_if(unsupported.begin(), unsupported.end(), std::back_inserter(result.lacking), [](const std::string& section) { return begins_with(section, "ops."); });
   for (const Source& source : target.sources) {
     if (std::any_of(target.claims.begin(), target.claims.end(), [&](const Claim& claim) { return speaks_of(claim, source.section); })) continue;
-    if (std::count(result.lacking.begin(), result.lacking.end(), source.section) > 0) continue;  // decides no bit
+    if (std::count(unsupported.begin(), unsupported.end(), source.section) > 0) continue;  // decides no bit
     auto& list = admits_no_document(source.text) ? result.unclaimed : result.resting_on_source;
     list.push_back({source.section, source.text});
   }

@@ -69,5 +69,70 @@ TEST(Explain, SaysWhatTheWordsMean) {
   }
 }
 
+// `target` told, with line ends where a blank is.
+std::string told(const Target& target) {
+  return flowing(explain(target));
+}
+
+TEST(Explain, TellsTheFormOfAMultiplierItsRatioAndItsFirstCut) {
+  Target t = load_target(dir() + "/dsp_int8.toml");
+  EXPECT_EQ(told(t).find("The ratio itself is formed"), std::string::npos);
+  t.multiplier.form = MultiplierForm::nearest, t.multiplier.bits = 8, t.multiplier.min_right = RightShift{8}, t.multiplier.max_right = RightShift{16};
+  t.multiplier.max_first = RightShift{5}, t.multiplier.ratio = RatioFormat::binary32;
+  t.conv->steps = parse_steps("shift_right first floor; add_bias; multiply; shift_right scale half_even; add_zero_point; saturate output");
+  for (const char* sentence : {"of all multipliers 0..255 and right shifts 8..16 the pair whose value is nearest to the ratio", "A first cut before the bias takes up to 5 more",
+                               "The ratio itself is formed in binary32, the product and the quotient each rounded half_even",
+                               "shift_right first floor divided by 2^(the scale's first cut), rounded toward -infinity"}) {
+    EXPECT_NE(told(t).find(sentence), std::string::npos) << sentence;
+  }
+}
+
+TEST(Explain, TellsBiasesOperandsCountsAndEntries) {
+  Target t = load_target(dir() + "/dsp_int8.toml");
+  t.quantize.bias_scale = BiasScale::power_of_two;
+  t.add->operand_scale = OperandScale::common_shift, t.add->operand_bits = 21;
+  t.average_pool->inputs = InputScales::joint, t.average_pool->count_scale = CountScale::floor_24;
+  t.table->entries = TableSource::fixed_point;
+  t.softmax.reset(), t.softmax_fixed_point = true;
+  for (const char* sentence : {"scale = a power of two of its own", "the channel's bias is added, shifted from its own power of two",
+                               "has a multiplier of 21 bits, the other one the same shift", "inputs: joint, the output has the input's scale",
+                               "1 / count is floor(2^24 / count), divided by 2^24", "those of fixed-point functions for Sigmoid and Tanh", "softmax_fixed_point: exponentials"}) {
+    EXPECT_NE(told(t).find(sentence), std::string::npos) << sentence;
+  }
+}
+
+TEST(Explain, TellsTheConstantsOfStepsInBinary32) {
+  Target t = load_target(dir() + "/dsp_int8.toml");
+  t.binary32 = Fp32Rule{Fp32Scale::ratio, kBf16, kTf32, Fp32Output::reciprocal};
+  t.conv->steps =
+      parse_steps("to_fp32; mul_fp32 scale; add_fp32 bias; mul_fp32 output; add_fp32 zero_point; leaky_fp32 slope; round_fp32 bf16 half_even; to_int half_even; saturate output");
+  for (const char* sentence :
+       {"scale ratio: (input scale x weight scale) / output scale, each operation rounded half_even, then rounded half_even to bf16.",
+        "bias in accumulator steps before the scale is applied, after it in output steps, then rounded half_even to tf32.", "output 1 / output scale.",
+        "add_fp32 bias plus the channel's bias, in binary32", "mul_fp32 output times 1 / output scale, in binary32", "add_fp32 zero_point plus the output's zero point",
+        "leaky_fp32 slope where below 0, times the slope", "round_fp32 bf16 half_even to a number of bf16"}) {
+    EXPECT_NE(told(t).find(sentence), std::string::npos) << sentence << "\n" << explain(t);
+  }
+  t.add->operand_steps = parse_steps("to_fp32; mul_fp32 scale");
+  EXPECT_NE(told(t).find("each becomes a binary32 number; they are added there"), std::string::npos);
+}
+
+// The keys whose values change nothing in these words.
+TEST(Explain, SaysOtherWordsWhereverAWordOfTheFileChanges) {
+  for (const std::string& path : list_targets(dir())) {
+    const Target target = load_target(path);
+    const std::string before = told(target);
+    Target other = target;
+    other.quantize.bias_round = target.quantize.bias_round == Round::floor ? Round::ceil : Round::floor;
+    EXPECT_NE(told(other), before) << path;
+    other = target;
+    other.storage.weight.low = target.storage.weight.low + 1;
+    EXPECT_NE(told(other), before) << path;
+    other = target;
+    other.accumulate.accumulator = Accumulator{IntType{23, true}, Overflow::saturate};
+    EXPECT_NE(told(other), before) << path;
+  }
+}
+
 }  // namespace
 }  // namespace assay::emu
