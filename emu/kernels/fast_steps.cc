@@ -112,12 +112,16 @@ void FastSteps::run_in(const Accumulator* accumulators, size_t size, size_t chan
     convert_all(accumulators, size, values);
   }
   run_steps(values, numbers, size, operands, counts);
-  convert_all(values, size, results);
+  if constexpr (std::is_same_v<Result, float>) {
+    std::copy_n(numbers, size, results);
+  } else {
+    convert_all(values, size, results);
+  }
 }
 
 template <class Accumulator, class Result>
 void FastSteps::run_block(const Accumulator* accumulators, size_t size, size_t channel, Result* results, RowCounts& counts) const {
-  if constexpr (!std::is_same_v<Accumulator, float>) {
+  if constexpr (!std::is_same_v<Accumulator, float> && !std::is_same_v<Result, float>) {
     if (one_pass_) {
       alignas(64) int32_t values[kBlock];
       counts.output += one_pass_->run(accumulators, size, channel, values);
@@ -150,6 +154,7 @@ ASSAY_RUN(uint32_t)
 ASSAY_RUN(int64_t)
 ASSAY_RUN(uint64_t)
 #undef ASSAY_RUN
+template void FastSteps::run<int64_t, float>(const int64_t*, size_t, size_t, float*, RowCounts&) const;
 
 void add_counts(OverflowCounts& overflows, const FastSteps::RowCounts& counts, size_t channel, size_t channels) {
   const auto add = [&](std::vector<uint64_t>& to, uint64_t count) {

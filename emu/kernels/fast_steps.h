@@ -24,7 +24,7 @@ class FastSteps {
     uint64_t output = 0;
   };
 
-  // A row of one channel: accumulators in (int32_t or int64_t; or binary32 numbers, for lists that begin there), results out.
+  // A row of one channel: accumulators in (int32_t or int64_t; or binary32 numbers, for lists that begin there), results out (numbers, for lists that end there).
   template <class Accumulator, class Result>
   void run(const Accumulator* accumulators, size_t size, size_t channel, Result* results, RowCounts& counts) const;
 

@@ -1,5 +1,6 @@
 #include "emu/kernels/fpu.h"
 
+#include <bit>
 #include <cfloat>
 #include <cmath>
 #include <limits>
@@ -72,13 +73,14 @@ ASSAY_VECTORIZE void round_all(const float* values, size_t size, int32_t* intege
   constexpr float kLimit = 2147483648.0F;
   for (size_t i = 0; i < size; ++i) {
     const float value = values[i];
-    // NaN is on neither side of a limit.
-    const float held = value >= -kLimit && value < kLimit ? value : 0.0F;
+    // Masks instead of choices, which compilers leave as branches where a comparison may set a flag. NaN is on neither side of a limit, nor between them.
+    const int32_t inside = -static_cast<int32_t>((value >= -kLimit) & (value < kLimit));
+    const int32_t above = -static_cast<int32_t>(value >= kLimit), below = -static_cast<int32_t>(value < -kLimit);
+    const float held = std::bit_cast<float>(std::bit_cast<int32_t>(value) & inside);
     const auto cut = static_cast<int32_t>(held);
     // From 2^24 on numbers are integers, so the correction is zero there and the cut one is always a binary32 number.
     const int32_t rounded = cut + correction<kMode>(held - static_cast<float>(cut), cut);
-    const int32_t not_below = value < -kLimit ? std::numeric_limits<int32_t>::min() : rounded;
-    integers[i] = value >= kLimit ? std::numeric_limits<int32_t>::max() : not_below;
+    integers[i] = rounded | (above & std::numeric_limits<int32_t>::max()) | (below & std::numeric_limits<int32_t>::min());
   }
 }
 

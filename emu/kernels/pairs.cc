@@ -4,6 +4,7 @@
 
 #include "emu/kernels/elementwise.h"
 #include "emu/kernels/fast_steps.h"
+#include "emu/kernels/fpu.h"
 #include "emu/kernels/maps.h"
 #include "emu/kernels/vectorize.h"
 
@@ -63,7 +64,7 @@ std::vector<int64_t> centred_values(IntType type, int64_t zero_point) {
   return values;
 }
 
-// Two operands in lanes of int32_t or int64_t, joined by addition, subtraction or multiplication.
+// Two operands in lanes of int32_t or int64_t, joined by addition, subtraction or multiplication; or as binary32 numbers, which are added.
 enum class Join : uint8_t { sum, difference, product };
 
 template <class Lane>
@@ -75,6 +76,10 @@ ASSAY_VECTORIZE void join_all(Lane* a, const Lane* b, size_t size, Join join) {
   } else {
     for (size_t i = 0; i < size; ++i) a[i] *= b[i];
   }
+}
+
+void join_all(float* a, const float* b, size_t size, Join) {
+  fpu::add_fp32(a, size, b);
 }
 
 template <class Lane>
@@ -170,6 +175,33 @@ std::string take_steps(const Steps& steps, const QScale& scale, std::vector<int6
   return "";
 }
 
+// The same where the steps end in binary32.
+std::string take_steps(const Steps& steps, const QScale& scale, const std::vector<int64_t>& values, std::vector<float>& numbers) {
+  const auto fast = FastSteps::prepare(steps, std::max(values.back(), -values.front()), {{0, scale}}, {}, {});
+  if (!fast) return "an operand's step could leave 125 bits";
+  FastSteps::RowCounts counts;
+  numbers.resize(values.size());
+  fast->run(values.data(), values.size(), 0, numbers.data(), counts);
+  return counts.intermediate != 0 ? "an operand's step can overflow" : "";
+}
+
+template <bool kSubtract>
+PreparedKernel prepare_fp32_sum(const AddOrSub<kSubtract>& op, const OpContext& context) {
+  std::string refused;
+  const auto a = operand_of(op.a, op.za, context, refused), b = operand_of(op.b, op.zb, context, refused);
+  std::vector<float> numbers_a, numbers_b;
+  if (refused.empty()) refused = take_steps(context.steps(op.operand_steps), context.scale(op.scale_a).front(), a->values, numbers_a);
+  if (refused.empty()) refused = take_steps(context.steps(op.operand_steps), context.scale(op.scale_b).front(), b->values, numbers_b);
+  if (!refused.empty()) return {nullptr, refused};
+  if (kSubtract) {
+    for (float& number : numbers_b) number = -number;
+  }
+  const size_t channels = channels_of(context.result().shape).count;
+  auto steps = FastSteps::prepare(context.steps(op.requant.steps), 1, channel_constants({}, context.scale(op.requant.scale), channels), context.result(), op.requant.clamp);
+  if (!steps) return {nullptr, "a requantization step could leave 125 bits"};
+  return {PairKernel<float>{op.a, op.b, a->walk, b->walk, std::move(numbers_a), std::move(numbers_b), Join::sum, std::move(*steps)}, ""};
+}
+
 template <bool kSubtract>
 PreparedKernel prepare_sum(const AddOrSub<kSubtract>& op, const OpContext& context) {
   std::string refused;
@@ -183,11 +215,11 @@ PreparedKernel prepare_sum(const AddOrSub<kSubtract>& op, const OpContext& conte
 }  // namespace
 
 PreparedKernel prepare(const Add& op, const OpContext& context) {
-  if (ends_in_fp32(context.steps(op.operand_steps))) return {nullptr, "a sum in binary32 has no kernel"};
+  if (ends_in_fp32(context.steps(op.operand_steps))) return prepare_fp32_sum(op, context);
   return prepare_sum(op, context);
 }
 PreparedKernel prepare(const Sub& op, const OpContext& context) {
-  if (ends_in_fp32(context.steps(op.operand_steps))) return {nullptr, "a sum in binary32 has no kernel"};
+  if (ends_in_fp32(context.steps(op.operand_steps))) return prepare_fp32_sum(op, context);
   return prepare_sum(op, context);
 }
 

@@ -1,7 +1,11 @@
 // Each kernel beside its reference body, on the shapes of MobileNetV2 and ResNet. Items per second are multiply-additions for conv and matmul, output elements elsewhere.
+// `to_onednn_fp32`: how many times as fast as oneDNN's binary32 convolution of the same shape, timed in turns with the kernel.
 #include <benchmark/benchmark.h>
 
+#include <chrono>
+
 #include "emu/machine.h"
+#include "tests/bench/onednn_peer.h"
 
 namespace assay::emu {
 namespace {
@@ -24,7 +28,8 @@ class OneInstruction {
   // One entry per channel, each a shift (a power-of-two target) or a 31-bit multiplier.
   ScaleRef scale(size_t entries, bool multiplier) {
     const int64_t mantissa = multiplier ? (int64_t{1} << 30) + 123457 : 1;
-    program_.scales.push_back(std::vector<QScale>(entries, QScale{mantissa, LeftShift{0}, RightShift{static_cast<uint8_t>(multiplier ? 38 : 8)}}));
+    program_.scales.push_back(
+        std::vector<QScale>(entries, QScale{mantissa, LeftShift{0}, RightShift{static_cast<uint8_t>(multiplier ? 38 : 8)}, {{0x3c000000U}, {0}, {0x3f000000U}, {0}}}));
     return {static_cast<uint32_t>(program_.scales.size() - 1)};
   }
 
@@ -38,18 +43,33 @@ class OneInstruction {
     return {scale(channels, multiplier), steps((bias ? "add_bias; " : "") + scaled + "; saturate output; clamp"), {-128, 127}};
   }
 
-  void run(benchmark::State& state, Operation operation, IntType type, const Shape& result, Engine engine, int64_t items) {
+  // `peer` (may be null) takes turns with the machine.
+  void run(benchmark::State& state, Operation operation, IntType type, const Shape& result, Engine engine, int64_t items, bench::OnednnFp32Conv* peer = nullptr) {
     program_.values.push_back({"y", result, type, 0, {}});
     program_.outputs = {static_cast<uint32_t>(program_.values.size() - 1)};
     program_.instructions.push_back({program_.outputs[0], std::move(operation)});
     const Machine machine(program_, engine);
     if (engine == Engine::fast && !machine.why_reference(0).empty()) return state.SkipWithError(machine.why_reference(0).c_str());
     Observer nobody;
-    for (auto _ : state) benchmark::DoNotOptimize(machine.run(inputs_, nobody));
+    double own = 0, others = 0;
+    for (auto _ : state) {
+      const double start = seconds();
+      benchmark::DoNotOptimize(machine.run(inputs_, nobody));
+      own += seconds() - start;
+      if (peer == nullptr) continue;
+      state.PauseTiming();
+      const double peers_start = seconds();
+      peer->run();
+      others += seconds() - peers_start;
+      state.ResumeTiming();
+    }
+    if (peer != nullptr) state.counters["to_onednn_fp32"] = others / own;
     state.SetItemsProcessed(static_cast<int64_t>(state.iterations()) * items);
   }
 
  private:
+  static double seconds() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
+
   static Tensor filled(IntType type, const Shape& shape) {
     Tensor tensor(type, shape);
     uint64_t state = 1;
@@ -64,24 +84,40 @@ class OneInstruction {
   std::vector<Tensor> inputs_;
 };
 
-struct ConvShape {
-  int64_t channels, outputs, kernel, stride, size, groups;
-};
+using bench::ConvShape;
 
-void conv(benchmark::State& state, ConvShape s, bool multiplier, Engine engine) {
+// What kind of target: its operands, accumulator and steps.
+struct Kind {
+  const char* name;
+  IntType x, w;
+  const char* accumulator;
+  const char* steps;  // after add_bias
+  bool multiplier, zero_points;
+};
+constexpr const char* kInBinary32 = "to_fp32; mul_fp32 scale; mul_fp32 output; to_int half_even; add_zero_point; saturate output; clamp";
+constexpr const char* kMultiplied = "multiply; shift_right scale half_up; saturate output; clamp";
+const Kind kKinds[] = {{"s8_shift", kS8, kS8, "s32.wrap", "shift_left scale; shift_right scale half_up; saturate output; clamp", false, false},
+                       {"u8_multiplier", kU8, kU8, "s32.wrap", kMultiplied, true, true},
+                       {"s8_fp32", kS8, kS8, "s32.wrap", kInBinary32, false, false},
+                       {"s16xs8", kS16, kS8, "s64.wrap", kMultiplied, true, false},
+                       {"u16xs8", kU16, kS8, "s32.wrap", kMultiplied, true, true},
+                       {"u8_pairs", kU8, kS8, "s32.wrap+pairs:s16.saturate", kInBinary32, false, false}};
+
+void conv(benchmark::State& state, ConvShape s, const Kind& kind, Engine engine) {
   OneInstruction one;
   Conv op;
-  const IntType type = multiplier ? kU8 : kS8;
-  op.x = one.value(type, {1, s.channels, s.size, s.size});
-  op.w = one.constant(type, {s.outputs, s.channels / s.groups, s.kernel, s.kernel});
+  op.x = one.value(kind.x, {1, s.channels, s.size, s.size});
+  op.w = one.constant(kind.w, {s.outputs, s.channels / s.groups, s.kernel, s.kernel});
   op.bias = one.constant(kS16, {s.outputs});
   op.stride = {s.stride, s.stride};
   op.pads = std::vector<int64_t>(4, s.kernel / 2);
   op.groups = s.groups;
-  if (multiplier) op.zx = 7, op.zw = 131;
-  op.requant = one.requant(multiplier ? 1 : static_cast<size_t>(s.outputs), true, multiplier);
-  const int64_t out = (s.size + 2 * (s.kernel / 2) - s.kernel) / s.stride + 1;
-  one.run(state, op, kS8, {1, s.outputs, out, out}, engine, s.outputs * out * out * s.channels / s.groups * s.kernel * s.kernel);
+  op.acc = parse_accumulator(kind.accumulator).value();
+  if (kind.zero_points) op.zx = 7, op.zw = kind.w.is_signed ? 3 : 131;
+  op.requant = {one.scale(kind.zero_points ? 1 : static_cast<size_t>(s.outputs), kind.multiplier), one.steps(std::string("add_bias; ") + kind.steps), {-128, 127}};
+  bench::OnednnFp32Conv peer(s);
+  one.run(state, op, kS8, {1, s.outputs, s.out(), s.out()}, engine, s.outputs * s.out() * s.out() * s.channels / s.groups * s.kernel * s.kernel,
+          engine == Engine::fast ? &peer : nullptr);
 }
 
 void add(benchmark::State& state, bool multiplier, Engine engine) {
@@ -142,9 +178,8 @@ void register_all() {
     const std::string which = engine == Engine::fast ? "/kernel" : "/reference";
     const auto add_benchmark = [&](const std::string& name, auto&& body) { benchmark::RegisterBenchmark((name + which).c_str(), body)->Unit(benchmark::kMicrosecond); };
     for (const auto& [name, shape] : convs) {
-      for (const bool multiplier : {false, true}) {
-        add_benchmark(std::string(name) + (multiplier ? "/u8_multiplier" : "/s8_shift"),
-                      [shape = shape, multiplier, engine](benchmark::State& s) { conv(s, shape, multiplier, engine); });
+      for (const Kind& kind : kKinds) {
+        add_benchmark(std::string(name) + "/" + kind.name, [shape = shape, &kind, engine](benchmark::State& s) { conv(s, shape, kind, engine); });
       }
     }
     add_benchmark("add/shift", [engine](benchmark::State& s) { add(s, false, engine); });

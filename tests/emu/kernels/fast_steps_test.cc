@@ -4,130 +4,13 @@
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
-#include <bit>
-
 #include "emu/kernels/step_bound.h"
+#include "tests/emu/kernels/any_steps.h"
 
 namespace assay::emu {
 namespace {
 
-using rc::gen::element;
-using rc::gen::inRange;
-
-Round any_round() {
-  return *rc::gen::elementOf(std::vector<Round>(kAllRounds.begin(), kAllRounds.end()));
-}
-
-Step any_step() {
-  switch (*inRange(0, 8)) {
-    case 0: return AddBias{};
-    case 1: return *inRange(0, 2) != 0 ? ShiftLeft{LeftShift{static_cast<uint8_t>(*inRange(0, 8))}} : ShiftLeft{};
-    case 2: return Multiply{};
-    case 3: return *inRange(0, 2) != 0 ? ShiftRight{RightShift{static_cast<uint8_t>(*inRange(0, 35))}, any_round()} : ShiftRight{std::nullopt, any_round()};
-    case 4: return Saturate{static_cast<uint8_t>(*inRange(2, 40))};
-    case 5: return Wrap{static_cast<uint8_t>(*inRange(2, 40))};
-    case 6: return AddZeroPoint{};
-    default: return Clamp{};
-  }
-}
-
-// The common form, which takes one pass, each step present or not.
-Steps any_common_steps() {
-  Steps steps;
-  const auto maybe = [&](const Step& step) {
-    if (*inRange(0, 3) != 0) steps.push_back(step);
-  };
-  maybe(AddBias{});
-  maybe(ShiftLeft{});
-  maybe(Multiply{});
-  maybe(ShiftLeft{LeftShift{static_cast<uint8_t>(*inRange(0, 4))}});
-  maybe(*inRange(0, 2) != 0 ? ShiftRight{std::nullopt, any_round()} : ShiftRight{RightShift{static_cast<uint8_t>(*inRange(0, 35))}, any_round()});
-  maybe(AddZeroPoint{});
-  return steps;
-}
-
-// A binary32 word of a kind: plausible factors, corners, anything.
-Fp32 any_word() {
-  const auto mantissa = *inRange<uint32_t>(0, 1U << 23), sign = *inRange<uint32_t>(0, 2) << 31;
-  switch (*inRange(0, 4)) {
-    case 0: return {sign | *inRange<uint32_t>(100, 135) << 23 | mantissa};
-    case 1: return {*element<uint32_t>(0, 0x80000000U, 1, 0x3f000000U, 0xbf000000U, 0x3f800000U, 0x7f800000U, 0xff800000U, 0x7fc00000U, 0x7f7fffffU, 0x00800000U, 0x807fffffU)};
-    case 2: return {*rc::gen::arbitrary<uint32_t>()};
-    default: return {*inRange<uint32_t>(110, 127) << 23 | mantissa};
-  }
-}
-
-Fp32Operand any_operand() {
-  if (*inRange(0, 3) == 0) return any_word();
-  return *element(Fp32Name::scale, Fp32Name::bias, Fp32Name::output, Fp32Name::slope);
-}
-
-Step any_fp32_step() {
-  switch (*inRange(0, 8)) {
-    case 0: return MulFp32{any_operand()};
-    case 1: return AddFp32{any_operand()};
-    case 2: return DivFp32{any_operand()};
-    case 3: return FmaFp32{any_operand(), any_operand()};
-    case 4: return LeakyFp32{any_operand()};
-    case 5: {
-      if (*inRange(0, 2) == 0) return ClampFp32{*element(Fp32Bounds::output, Fp32Bounds::clamp)};
-      Fp32 low = any_word(), high = any_word();
-      if (less(high, low)) std::swap(low, high);
-      return ClampFp32{std::pair{low, high}};
-    }
-    case 6: return AddHalfFp32{};
-    default: return RoundFp32{*element(kTf32, kBf16, kFp16, kE5m2, kE4m3), any_round()};
-  }
-}
-
-void append_fp32_steps(Steps& steps) {
-  for (int count = *inRange(0, 5); count > 0; --count) steps.push_back(any_fp32_step());
-  steps.push_back(ToInt{any_round()});
-}
-
-// Integer steps around one or two stretches in binary32.
-Steps any_steps_with_fp32() {
-  Steps steps = *rc::gen::resize(3, rc::gen::container<Steps>(rc::gen::exec(any_step)));
-  for (int stretches = *inRange(1, 3); stretches > 0; --stretches) {
-    steps.push_back(ToFp32{});
-    append_fp32_steps(steps);
-    const int tail = *inRange(0, 3);
-    if (tail == 1) steps.push_back(AddZeroPoint{});
-    if (tail == 2) steps.push_back(any_step());
-  }
-  return steps;
-}
-
-// Accumulators are drawn evenly within a width, in which sums near a tie or a bound of a narrow type are common.
-template <class Accumulator>
-std::vector<Accumulator> any_accumulators(size_t count, int64_t limit) {
-  uint64_t state = *rc::gen::arbitrary<uint64_t>();
-  std::vector<Accumulator> accumulators(count);
-  for (auto& accumulator : accumulators) {
-    state = state * 6364136223846793005ULL + 1442695040888963407ULL;
-    accumulator = static_cast<Accumulator>(static_cast<int64_t>((state >> 1) % (2 * static_cast<uint64_t>(limit))) - limit);
-  }
-  return accumulators;
-}
-template <>
-std::vector<float> any_accumulators<float>(size_t count, int64_t limit) {
-  std::vector<float> numbers(count);
-  const auto integers = any_accumulators<int64_t>(count, limit);
-  for (size_t i = 0; i < count; ++i) {
-    Fp32 word = i % 8 == 0 ? Fp32{static_cast<uint32_t>(integers[i] * 2654435761)} : fp32_of(integers[i], Round::half_even);
-    numbers[i] = std::bit_cast<float>(word.is_nan() ? kNan32.bits : word.bits);
-  }
-  return numbers;
-}
-
-template <class Accumulator>
-Wide as_defined(Accumulator accumulator) {
-  if constexpr (std::is_same_v<Accumulator, float>) {
-    return std::bit_cast<uint32_t>(accumulator);
-  } else {
-    return accumulator;
-  }
-}
+using namespace testing;
 
 template <class Accumulator>
 void check_against_the_definition(Steps steps) {
@@ -147,6 +30,7 @@ void check_against_the_definition(Steps steps) {
   constants.scale.multiplier = *element<int64_t>(1, 3, -7, 1 << 15, (1LL << 30) + 12345, (1LL << 31) - 1, -(1LL << 30));
   constants.scale.left = LeftShift{static_cast<uint8_t>(*inRange(0, 10))};
   constants.scale.right = RightShift{static_cast<uint8_t>(*inRange(0, 50))};
+  constants.scale.first = RightShift{static_cast<uint8_t>(*inRange(0, 20))};
   constants.scale.fp32 = {any_word(), any_word(), any_word(), any_word()};
 
   // What the definition's own multiplication takes.
@@ -206,6 +90,7 @@ TEST(FastSteps, RequantizersInBinary32EqualTheDefinition) {
                            "to_fp32; mul_fp32 scale; add_fp32 bias; mul_fp32 output; to_int half_away; saturate output; clamp",
                            "to_fp32; fma_fp32 scale bias; leaky_fp32 slope; div_fp32 output; to_int half_away; saturate output",
                            "add_bias; to_fp32; mul_fp32 scale; add_half_fp32; to_int toward_zero; saturate output",
+                           "to_fp32; mul_fp32 slope; add_half_fp32; to_int floor; saturate output",  // the sign of -0 tells
                            "to_fp32; round_fp32 bf16 half_even; mul_fp32 scale; round_fp32 tf32 half_away; add_fp32 bias; to_int half_up; saturate output; clamp"}) {
     const Steps steps = parse_steps(list);
     const ValueInfo result{"y", {}, kS8, 5, {}};
@@ -321,6 +206,17 @@ TEST(FastSteps, TheChannelThatShiftsLeastDecidesTheLanes) {
   fast->run(accumulators, 1, 0, results, counts);
   EXPECT_EQ(results[0], 127);
   EXPECT_EQ(counts.output, 1U);
+}
+
+TEST(FastSteps, AValueThatWrapsIntoAnUnsignedTypeMayGrow) {
+  const ValueInfo result{"y", {}, kU8, 0, {}};
+  const auto fast = FastSteps::prepare(parse_steps("wrap output; shift_left 24; shift_right 24 floor"), 1, {ChannelConstants{}}, result, {});
+  ASSERT_TRUE(fast.has_value());
+  const int32_t accumulators[] = {-1};
+  uint8_t results[1];
+  FastSteps::RowCounts counts;
+  fast->run(accumulators, 1, 0, results, counts);
+  EXPECT_EQ(results[0], 255);
 }
 
 TEST(FastSteps, RefusesAListThatKeepsItsOutputTwice) {
