@@ -1,6 +1,7 @@
 // assay targets, as a user runs it.
 #include <gtest/gtest.h>
 
+#include <set>
 #include <sstream>
 
 #include "emu/target/load_target.h"
@@ -135,19 +136,19 @@ TEST(TargetsCheck, TellsWhatNoRuleCanSee) {
 
 // Every line of a help text that begins with `assay targets` and needs no file of the user's.
 TEST(Help, ExamplesThatNeedNoFileOfTheUsersRun) {
-  size_t run = 0;
+  std::set<std::string> run;
   for (const char* command : {"targets", "targets list", "targets explain", "targets diff", "targets check", "vectors"}) {
     const auto help = assay(std::string(command) + " --help");
     EXPECT_NE(help.output.find("Example"), std::string::npos) << command;
     for (const std::string& line : lines_of(help.output)) {
       if (line.rfind("  assay ", 0) != 0 || line.find("my_ch") != std::string::npos || line.find("--level 2") != std::string::npos) continue;
+      if (!run.insert(line).second) continue;
       TemporaryFolder folder;
       const auto result = assay(line.substr(8), "cd '" + (folder / "") + "' &&");
       EXPECT_LE(result.exit_code, line.find(" diff ") == std::string::npos ? 0 : 1) << line << "\n" << result.output;
-      ++run;
     }
   }
-  EXPECT_GE(run, 8U);
+  EXPECT_GE(run.size(), 6U);
 }
 
 }  // namespace

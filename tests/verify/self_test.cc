@@ -28,8 +28,8 @@ TEST_P(SelfOnEveryTarget, KernelsReferenceAndOracleAgree) {
 INSTANTIATE_TEST_SUITE_P(EveryFile, SelfOnEveryTarget, testing::ValuesIn(emu::list_targets(std::string(ASSAY_SOURCE_DIR) + "/emu/targets")),
                          [](const auto& file) { return std::filesystem::path(file.param).stem().string(); });
 
-TEST(Self, TheyAgreeOnATargetThatIsNotBuiltIn) {
-  for (const char* name : {"tflite_double", "xnnpack_fp32"}) {
+TEST(Self, TheyAgreeOnTargetsThatAreNotBuiltIn) {
+  for (const char* name : {"tflite_double", "xnnpack_fp32", "kestrel_k2"}) {
     expect_equal(emu::load_target(std::string(ASSAY_SOURCE_DIR) + "/docs/examples/targets/" + name + ".toml"));
   }
 }
