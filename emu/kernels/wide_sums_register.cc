@@ -28,11 +28,18 @@ struct Keep {
   Lane mask;  // modulo 2^bits
 };
 
+enum class Rule : uint8_t { none, saturate, wrap };  // none: every value is held
+
+Rule rule_of(Overflow overflow) {
+  return overflow == Overflow::saturate ? Rule::saturate : Rule::wrap;
+}
+
 // Stores `value` by the rule; by reference, since how vectors are returned depends on the instruction set.
-template <Overflow kRule, class Lane>
+template <Rule kRule, class Lane>
 [[gnu::always_inline]] inline void store_all(Vector<Lane>& value, const Keep<Lane>& keep, Vector<Lane>& change) {
+  if constexpr (kRule == Rule::none) return;
   const Vector<Lane> exact = value;
-  if constexpr (kRule == Overflow::saturate) {
+  if constexpr (kRule == Rule::saturate) {
     value = value < keep.low ? Vector<Lane>{} + keep.low : value;
     value = value > keep.high ? Vector<Lane>{} + keep.high : value;
   } else {
@@ -40,8 +47,6 @@ template <Overflow kRule, class Lane>
   }
   change |= value ^ exact;
 }
-
-enum class Pairs : uint8_t { none, saturate, wrap };
 
 // value += column * weight
 template <class Lane>
@@ -52,22 +57,22 @@ template <class Lane>
   value += __builtin_convertvector(narrow, Vector<Lane>) * static_cast<Lane>(weight);
 }
 
-// `terms` terms onto kVectors vectors of sums; `changed` is not 0 where a value was not what was kept. With pairs, `terms` is even.
-template <class Lane, size_t kVectors, Overflow kRule, Pairs kPairs>
+// `terms` terms onto kVectors vectors of sums; `changed` is not 0 where a value was not what was kept. In pairs, `terms` is even.
+template <class Lane, size_t kVectors, Rule kRule, bool kPairs, Rule kPairRule>
 ASSAY_VECTORIZE void add_terms(const int32_t* columns, const int32_t* weights, size_t terms, Keep<Lane> keep, Keep<Lane> pair_keep, Lane* sums, Lane* changed) {
   constexpr size_t kBlock = kVectors * kLanes<Lane>;
   Vector<Lane> sum[kVectors], change[kVectors];
   std::memcpy(sum, sums, sizeof(sum)), std::memcpy(change, changed, sizeof(change));
-  for (size_t t = 0; t < terms; t += kPairs == Pairs::none ? 1 : 2) {
+  for (size_t t = 0; t < terms; t += kPairs ? 2 : 1) {
     for (size_t v = 0; v < kVectors; ++v) {
       const int32_t* const column = columns + t * kBlock + v * kLanes<Lane>;
-      if constexpr (kPairs == Pairs::none) {
-        add_products<Lane>(column, weights[t], sum[v]);
-      } else {
+      if constexpr (kPairs) {
         Vector<Lane> pair{};
         add_products<Lane>(column, weights[t], pair), add_products<Lane>(column + kBlock, weights[t + 1], pair);
-        store_all<kPairs == Pairs::saturate ? Overflow::saturate : Overflow::wrap, Lane>(pair, pair_keep, change[v]);
+        store_all<kPairRule, Lane>(pair, pair_keep, change[v]);
         sum[v] += pair;
+      } else {
+        add_products<Lane>(column, weights[t], sum[v]);
       }
       store_all<kRule, Lane>(sum[v], keep, change[v]);
     }
@@ -75,18 +80,29 @@ ASSAY_VECTORIZE void add_terms(const int32_t* columns, const int32_t* weights, s
   std::memcpy(sums, sum, sizeof(sum)), std::memcpy(changed, change, sizeof(change));
 }
 
-template <class Lane, size_t kVectors>
+template <class Lane>
 using AddTerms = void (*)(const int32_t*, const int32_t*, size_t, Keep<Lane>, Keep<Lane>, Lane*, Lane*);
 
-template <class Lane, size_t kVectors, Overflow kRule>
-AddTerms<Lane, kVectors> add_terms_of(const std::optional<Stored>& pairs) {
-  if (!pairs) return add_terms<Lane, kVectors, kRule, Pairs::none>;
-  return pairs->overflow == Overflow::saturate ? add_terms<Lane, kVectors, kRule, Pairs::saturate> : add_terms<Lane, kVectors, kRule, Pairs::wrap>;
+// The rules of a register and of its pairs.
+struct Rules {
+  Rule sum = Rule::none;
+  bool in_pairs = false;
+  Rule pair = Rule::none;
+};
+
+template <class Lane, size_t kVectors, Rule kRule>
+AddTerms<Lane> add_terms_of(const Rules& rules) {
+  if (!rules.in_pairs) return add_terms<Lane, kVectors, kRule, false, Rule::none>;
+  return rules.pair == Rule::saturate ? add_terms<Lane, kVectors, kRule, true, Rule::saturate> : add_terms<Lane, kVectors, kRule, true, Rule::wrap>;
 }
 template <class Lane, size_t kVectors>
-AddTerms<Lane, kVectors> add_terms_of(const Accumulator& accumulator) {
-  return accumulator.overflow == Overflow::saturate ? add_terms_of<Lane, kVectors, Overflow::saturate>(accumulator.pairs)
-                                                    : add_terms_of<Lane, kVectors, Overflow::wrap>(accumulator.pairs);
+AddTerms<Lane> add_terms_of(const Rules& rules) {
+  switch (rules.sum) {
+    case Rule::none: return add_terms_of<Lane, kVectors, Rule::none>(rules);
+    case Rule::saturate: return add_terms_of<Lane, kVectors, Rule::saturate>(rules);
+    case Rule::wrap: return add_terms_of<Lane, kVectors, Rule::wrap>(rules);
+  }
+  ASSAY_ASSERT(!"a Rule outside its enumeration");
 }
 
 // One kernel position of one input channel of a group.
@@ -96,8 +112,8 @@ struct Place {
 
 class RegisterConv {
  public:
-  RegisterConv(const ConvGeometry& geometry, const std::vector<int64_t>& weights, const Accumulator& accumulator, SumOrder order, bool narrow)
-      : g_(geometry), accumulator_(accumulator), narrow_(narrow), terms_(static_cast<size_t>(g_.products() + (accumulator.pairs ? g_.products() % 2 : 0))) {
+  RegisterConv(const ConvGeometry& geometry, const std::vector<int64_t>& weights, const Accumulator& accumulator, SumOrder order, Rule rule, bool narrow)
+      : g_(geometry), accumulator_(accumulator), rule_(rule), narrow_(narrow), terms_(static_cast<size_t>(g_.products() + (accumulator.pairs ? g_.products() % 2 : 0))) {
     const int64_t taps = g_.kernel_h * g_.kernel_w;
     for (int64_t t = 0; t < g_.products(); ++t) {
       const int64_t tap = order == SumOrder::ky_kx_ic ? t / g_.group_inputs() : t % taps;
@@ -128,7 +144,7 @@ class RegisterConv {
   void run_blocks(const Tensor& x, const TakeWideSums& take) const {
     constexpr int64_t block = static_cast<int64_t>(kVectors * kLanes<Lane>);
     const Scratch<int32_t> columns(static_cast<int64_t>(terms_) * block);
-    const auto add = add_terms_of<Lane, kVectors>(accumulator_);
+    const auto add = add_terms_of<Lane, kVectors>({rule_, accumulator_.pairs.has_value(), rule_of(accumulator_.pairs.value_or(Stored{}).overflow)});
     for (int64_t n = 0; n < g_.batch; ++n) {
       for (int64_t group = 0; group < g_.groups; ++group) {
         for (int64_t first = 0; first < g_.pixels(); first += block) {
@@ -170,7 +186,7 @@ class RegisterConv {
 
   // The block's sums, and how many of the first `count` left a register.
   template <class Lane, size_t kVectors>
-  uint64_t sum_block(const int32_t* columns, const int32_t* weights, size_t count, AddTerms<Lane, kVectors> add, int64_t* sums) const {
+  uint64_t sum_block(const int32_t* columns, const int32_t* weights, size_t count, AddTerms<Lane> add, int64_t* sums) const {
     constexpr size_t kBlock = kVectors * kLanes<Lane>;
     alignas(kVectorBytes) Lane registers[kBlock] = {}, changed[kBlock] = {};
     const Keep<Lane> keep({accumulator_.type, accumulator_.overflow}), pair_keep(accumulator_.pairs.value_or(Stored{kS16, Overflow::wrap}));
@@ -196,6 +212,7 @@ class RegisterConv {
 
   ConvGeometry g_;
   Accumulator accumulator_;
+  Rule rule_;
   bool narrow_;
   size_t terms_;
   std::vector<Place> places_;     // by term
@@ -206,13 +223,23 @@ Wide magnitude(IntType type) {
   return std::max(-type.min(), type.max());
 }
 
-// The largest value that a lane meets: twice a register's range (for the subtraction that wraps) and a term, or a pair of products.
-Wide largest_in_lanes(const ConvGeometry& g, IntType x_type, const std::vector<int64_t>& weights, const Accumulator& accumulator) {
+struct Bounds {
+  bool held = false;  // the register holds every sum
+  Wide largest = 0;   // that a lane meets
+};
+
+// A register that may be left needs twice its range in a lane, for the subtraction that wraps, and a term; one that holds every sum, the largest of those.
+Bounds bounds_of(const ConvGeometry& g, IntType x_type, const std::vector<int64_t>& weights, const Accumulator& accumulator) {
   int64_t weight = 0;
   for (const int64_t w : weights) weight = std::max(weight, std::abs(w - g.zw));
   const Wide product = std::max(g.zx - x_type.min(), x_type.max() - g.zx) * weight;
-  const Wide pair = accumulator.pairs ? 2 * product + 2 * magnitude(accumulator.pairs->type) : 0;
-  return std::max(pair, 2 * magnitude(accumulator.type) + std::max(product, accumulator.pairs ? magnitude(accumulator.pairs->type) : Wide{0}));
+  const Wide of_pair = accumulator.pairs ? magnitude(accumulator.pairs->type) : Wide{0};
+  const Wide term = accumulator.pairs ? of_pair : product;
+  // Terms until the register begins again.
+  const int64_t products = accumulator.spill ? std::min<int64_t>(g.products(), accumulator.spill->terms) : g.products();
+  const Wide worst = term * (accumulator.pairs ? (products + 1) / 2 : products);
+  const bool held = fits({accumulator.type, accumulator.overflow}, worst);
+  return {held, std::max(2 * product + 2 * of_pair, held ? worst : 2 * magnitude(accumulator.type) + term)};
 }
 
 }  // namespace
@@ -220,9 +247,9 @@ Wide largest_in_lanes(const ConvGeometry& g, IntType x_type, const std::vector<i
 std::optional<WideSums> register_sums(const ConvGeometry& geometry, IntType x_type, const std::vector<int64_t>& weights, const Accumulator& accumulator, SumOrder order) {
   if (accumulator.fp32 || x_type.bits > 16 || (accumulator.spill && accumulator.spill->into.type.bits > 62)) return std::nullopt;
   const bool weights_fit = std::all_of(weights.begin(), weights.end(), [&](int64_t w) { return std::abs(w - geometry.zw) < int64_t{1} << 31; });
-  const Wide largest = largest_in_lanes(geometry, x_type, weights, accumulator);
+  const auto [held, largest] = bounds_of(geometry, x_type, weights, accumulator);
   if (!weights_fit || largest >= Wide{1} << 62) return std::nullopt;
-  const auto conv = std::make_shared<const RegisterConv>(geometry, weights, accumulator, order, largest < Wide{1} << 31);
+  const auto conv = std::make_shared<const RegisterConv>(geometry, weights, accumulator, order, held ? Rule::none : rule_of(accumulator.overflow), largest < Wide{1} << 31);
   return [conv](const Tensor& x, const TakeWideSums& take) { conv->run(x, take); };
 }
 

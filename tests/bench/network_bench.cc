@@ -38,9 +38,10 @@ std::vector<Network> networks() {
 
 struct Options {
   bool json = false;
-  bool profile = false;  // a line per kind of instruction
-  double seconds = 2.0;  // CPU time to spend on each column but the reference
-  std::string only;      // a network's name, or all
+  bool profile = false;                                   // a line per kind of instruction
+  double seconds = 2.0;                                   // CPU time to spend on each column but the reference
+  std::string only;                                       // a network's name, or all
+  std::string targets = ASSAY_SOURCE_DIR "/emu/targets";  // a folder of them
 };
 
 using Sample = std::vector<quant::FloatTensor>;
@@ -180,7 +181,7 @@ void run(const Options& options) {
       if (!options.json) fmt::print("{:<26}skipped: the model is not among this tree's files\n", network.name);
       continue;
     }
-    for (const auto& file : emu::list_targets(ASSAY_SOURCE_DIR "/emu/targets")) {
+    for (const auto& file : emu::list_targets(options.targets)) {
       rows.push_back(measure(network, emu::load_target(file), options));
       if (!options.json) print_row(rows.back());
     }
@@ -203,8 +204,10 @@ int main(int argc, char** argv) {
       options.seconds = std::atof(argv[++i]);
     } else if (argument == "--only" && i + 1 < argc) {
       options.only = argv[++i];
+    } else if (argument == "--targets" && i + 1 < argc) {
+      options.targets = argv[++i];
     } else {
-      fmt::print(stderr, "network_bench [--json] [--profile] [--seconds N] [--only NETWORK]\n");
+      fmt::print(stderr, "network_bench [--json] [--profile] [--seconds N] [--only NETWORK] [--targets FOLDER]\n");
       return 2;
     }
   }
