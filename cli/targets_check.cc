@@ -60,7 +60,7 @@ int run_check(const CheckOptions& options) {
     const emu::Target target = emu::load_target(options.file);
     fmt::print("{}: {}", options.file, emu::review_text(target, emu::review(target)));
     if (const auto nearest = nearest_target(target, targets_dir_or_default(options.dir))) {
-      fmt::print("\nThe nearest built-in target is {}: {} of the keys that decide a bit differ (assay targets diff {} {})\n", nearest->name, nearest->keys, options.file,
+      fmt::print("\nThe nearest built-in target is {}; keys that decide a bit and differ: {} (assay targets diff {} {})\n", nearest->name, nearest->keys, options.file,
                  nearest->name);
     }
     return 0;

@@ -63,6 +63,13 @@ class TargetsDictionary(unittest.TestCase):
         self.assertEqual(self.cell("ops.add.steps"), "all but c; 2 lists")
         self.assertEqual(self.cell("ops.add.source"), "all")
 
+    def test_keys_of_an_operator_that_some_lack(self):
+        for name in "abcdef":
+            self.target(name, '[ops.add]\nsupported = true\ninputs = "joint"\nheadroom = ' + ("1" if name == "b" else "0") + "\n")
+        self.target("g", "[ops.add]\nsupported = false\n")
+        self.assertEqual(self.cell("ops.add.inputs"), "where supported: `joint`")
+        self.assertEqual(self.cell("ops.add.headroom"), "`1`: b; `0`: 5 others")
+
     def test_a_row_without_its_five_cells_is_refused(self):
         self.target("a", 'name = "a"\n')
         (self.folder / "README.md").write_text("| `name` | string | x |\n")

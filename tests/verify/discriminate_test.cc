@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <filesystem>
 
 #include "emu/target/change.h"
 #include "emu/target/load_target.h"
@@ -47,25 +48,29 @@ bool says_that_nothing_differs(const std::string& statement) {
   return holds(": equal") || holds(": not asked") || holds(" 0 of ") || holds(" 0 have ") || holds("least 0 words") || holds(": 0 accumulators");
 }
 
-// Every file of the folder against the next one; every pair at ASSAY_LEVEL 2.
-TEST(Discriminate, SeparatesShippedTargetsOrSaysThatNothingDiffers) {
+// Every file of the folder against the next one; against all that follow at ASSAY_LEVEL 2.
+class DiscriminateShipped : public testing::TestWithParam<size_t> {};
+
+TEST_P(DiscriminateShipped, SeparatesTargetsOrSaysThatNothingDiffers) {
   const auto paths = emu::list_targets(emu::default_targets_dir());
   const char* const level = std::getenv("ASSAY_LEVEL");
   const size_t farthest = level != nullptr && std::string(level) == "2" ? paths.size() : 1;
-  for (size_t i = 0; i < paths.size(); ++i) {
-    for (size_t j = i + 1; j < paths.size() && j <= i + farthest; ++j) {
-      const Target a = emu::load_target(paths[i]), b = emu::load_target(paths[j]);
-      const Comparison comparison = discriminate(a, b, vectors::kAllArithOps, 1, 20);
-      expect_honest(a, b, comparison);
-      EXPECT_EQ(comparison.statements.size(), vectors::kAllArithOps.size());
-      for (const std::string& statement : comparison.statements) {
-        const std::string op = statement.substr(0, statement.find(':'));
-        const bool differs = std::any_of(comparison.pairs.begin(), comparison.pairs.end(), [&](const auto& pair) { return to_string(pair.op) == op; });
-        EXPECT_NE(differs, says_that_nothing_differs(statement)) << a.name << " and " << b.name << ": " << statement;
-      }
+  const Target a = emu::load_target(paths.at(GetParam()));
+  for (size_t j = GetParam() + 1; j < paths.size() && j <= GetParam() + farthest; ++j) {
+    const Target b = emu::load_target(paths[j]);
+    const Comparison comparison = discriminate(a, b, vectors::kAllArithOps, 1, 20);
+    expect_honest(a, b, comparison);
+    EXPECT_EQ(comparison.statements.size(), vectors::kAllArithOps.size());
+    for (const std::string& statement : comparison.statements) {
+      const std::string op = statement.substr(0, statement.find(':'));
+      const bool differs = std::any_of(comparison.pairs.begin(), comparison.pairs.end(), [&](const auto& pair) { return to_string(pair.op) == op; });
+      EXPECT_NE(differs, says_that_nothing_differs(statement)) << a.name << " and " << b.name << ": " << statement;
     }
   }
 }
+
+INSTANTIATE_TEST_SUITE_P(EveryFile, DiscriminateShipped, testing::Range(size_t{0}, emu::list_targets(emu::default_targets_dir()).size()),
+                         [](const auto& index) { return std::filesystem::path(emu::list_targets(emu::default_targets_dir())[index.param]).stem().string(); });
 
 TEST(Discriminate, SeparatesTheRuleSetsOfTheField) {
   const auto differ = [](const std::string& a, const std::string& b) { return compared(example(a), example(b), ArithOp::requantize); };
