@@ -201,6 +201,21 @@ struct Softmax {
   friend bool operator==(const Softmax&, const Softmax&) = default;
 };
 
+// Softmax along `axis` by fixed-point polynomials (arith/fixed_operators.h, softmax_row): `difference` brings x - max to Q5.26, below `lowest` it counts as minus infinity. The
+// result has scale 2^-bits and its type's least word as its zero point.
+struct SoftmaxFixedPoint {
+  static constexpr std::string_view kName = "softmax_fixed_point";
+  Ref x;
+  int64_t axis = -1;
+  ScaleRef difference;
+  int64_t lowest = 0;
+  template <class Self, class Visitor>
+  static void fields(Self& s, Visitor& v) {
+    v("x", s.x), v("axis", s.axis), v("difference", s.difference), v("lowest", s.lowest);
+  }
+  friend bool operator==(const SoftmaxFixedPoint&, const SoftmaxFixedPoint&) = default;
+};
+
 // Surrounds x with `value` (in x's steps): begins and ends, one pair per axis. A negative amount crops.
 struct Pad {
   static constexpr std::string_view kName = "pad";

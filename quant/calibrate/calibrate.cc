@@ -7,6 +7,7 @@
 #include "emu/base/error.h"
 #include "emu/base/parallel.h"
 #include "quant/calibrate/fit_weights.h"
+#include "quant/calibrate/fixed_outputs.h"
 #include "quant/calibrate/observer.h"
 #include "quant/calibrate/parameters.h"
 #include "quant/calibrate/sharing.h"
@@ -172,6 +173,14 @@ void set_scales(Quantized& quantized, const Sharing& sharing, const Measurement&
     set_scale(*own, measured.result(id));
     own->state = State::activated;
     own->provenance = own->observer + over;
+  }
+  for (const Node& node : quantized.graph.nodes) {
+    if (const auto fixed = fixed_output(node, quantized.target)) {
+      TensorQuantization& own = *quantized.tensors[node.output];
+      own.scale = {fixed->scale};
+      own.zero_point = fixed->zero_point;
+      own.provenance = "fixed by the target for " + std::string(operator_name(node.op));
+    }
   }
   std::vector<ValueId> root(quantized.tensors.size());
   const std::vector<std::vector<ValueId>> groups = members_of(quantized, sharing);

@@ -1,13 +1,54 @@
 // The forms that several operators lower to: a table, and a copy of words.
+#include "emu/arith/fixed_functions.h"
+#include "emu/arith/fixed_operators.h"
 #include "emu/base/error.h"
+#include "quant/calibrate/fixed_outputs.h"
 #include "quant/exact/tables.h"
 #include "quant/ops/lowering.h"
 
 namespace assay::quant {
 
+namespace {
+
+// Sigmoid or tanh of every word by the fixed-point functions: 8 bits by the polynomial in Q4.27, 16 bits by the interpolated table of 256 entries.
+std::vector<int64_t> fixed_point_entries(Function function, const TensorQuantization& from) {
+  const bool is_sigmoid = function == Function::sigmoid;
+  const emu::IntType type = from.storage.type;
+  std::vector<int64_t> entries;
+  if (type == emu::kS8) {
+    const emu::QScale scale = quantize_multiplier({{from.scale[0]}, {}, 27});
+    const emu::ArgumentScale argument{from.zero_point, scale, emu::input_range_radius(4, scale.left)};
+    for (int64_t x = -128; x <= 127; ++x) entries.push_back(is_sigmoid ? emu::logistic_8(x, argument) : emu::tanh_8(x, argument));
+    return entries;
+  }
+  // The argument in steps of 2^-12 / 3: a multiplier of at most 15 bits, at most 2^30 with its shift (the source's multiplier and left shift for scales that are no power of two).
+  const std::vector<int64_t> table = logistic_table_16();
+  double multiplier = static_cast<double>(from.scale[0]) * 4096 * 3;
+  uint8_t right = 0;
+  while (multiplier <= 32767.0 / 2 && right < 30) multiplier *= 2, ++right;
+  const emu::TableArgument argument{round_ratio({{multiplier}, {}}, emu::Round::half_away, 0, INT32_MAX), emu::RightShift{right}};
+  for (int64_t x = -32768; x <= 32767; ++x) entries.push_back(is_sigmoid ? emu::logistic_16_from_table(table, x, argument) : emu::tanh_16_from_table(table, x, argument));
+  return entries;
+}
+
+// Such a table stands for every word, whatever the target's form of other tables.
+bool lower_to_fixed_point(const Operator& op, const std::string& function, const Node& node, Lowering& lowering) {
+  const auto fixed = fixed_output(node, lowering.target());
+  const TensorQuantization& from = lowering.quantization(node.inputs[0]);
+  if (!fixed || from.storage.type != lowering.quantization(node.output).storage.type) return false;
+  if (lowering.scale_of(node.output) != fixed->scale || lowering.zero_point_of(node.output) != fixed->zero_point) return false;
+  const std::vector<int64_t> entries = fixed_point_entries(std::get<Unary>(op).function, from);
+  const emu::TableForm direct;
+  const emu::Ref table = lowering.constant(function + ".table", emu::Tensor(from.storage.type, {static_cast<int64_t>(entries.size())}, entries));
+  lowering.emit(node, emu::TableLookup{lowering.operand(node.inputs[0]), table, function, direct});
+  return true;
+}
+
+}  // namespace
+
 void lower_to_table(const Operator& op, const std::string& function, const Node& node, Lowering& lowering) {
   const auto* rule = lowering.rule(node, lowering.target().table, "table");
-  if (rule == nullptr) return;
+  if (rule == nullptr || lower_to_fixed_point(op, function, node, lowering)) return;
   const ValueId x = node.inputs[0];
   const TensorQuantization& from = lowering.quantization(x);
   const TensorQuantization& to = lowering.quantization(node.output);

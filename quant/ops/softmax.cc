@@ -2,6 +2,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "emu/arith/fixed_operators.h"
+#include "quant/calibrate/fixed_outputs.h"
 #include "quant/exact/tables.h"
 #include "quant/ops/lowering.h"
 #include "quant/ops/op.h"
@@ -27,9 +29,28 @@ FloatTensor evaluate(const Softmax& op, const Inputs& inputs, const Shape& outpu
   return y;
 }
 
+namespace {
+
+// The difference in Q5.26: s_x * 2^26 as multiplier and left shift.
+void lower_to_fixed_point(const Softmax& op, const Node& node, Lowering& lowering) {
+  const ValueId x = node.inputs[0];
+  const auto fixed = fixed_output(node, lowering.target());
+  if (!fixed || lowering.scale_of(node.output) != fixed->scale || lowering.zero_point_of(node.output) != fixed->zero_point) {
+    return lowering.forbid(node, "ops.softmax_fixed_point gives 8 or 16 signed bits with a scale of 2^-bits, and the output's quantization is another");
+  }
+  const int64_t extent = lowering.shape_of(x)[static_cast<size_t>(op.axis)];
+  if (extent > static_cast<int64_t>(emu::kLongestSoftmaxRow)) {
+    return lowering.forbid(node, "ops.softmax_fixed_point sums at most " + std::to_string(emu::kLongestSoftmaxRow) + " exponentials, and a row has " + std::to_string(extent));
+  }
+  const emu::QScale difference = quantize_multiplier({{lowering.scale_of(x)}, {}, 26});
+  lowering.emit(node, emu::SoftmaxFixedPoint{lowering.operand(x), op.axis, lowering.scales(std::vector<emu::QScale>{difference}), -emu::input_range_radius(5, difference.left)});
+}
+
+}  // namespace
+
 // e(d) = round((2^bits - 1) * exp(-d * s_x)) for d = max - q, which no zero point can change; y = e / (sum of e) / s_y.
 void lower(const Softmax& op, const Node& node, Lowering& lowering) {
-  if (lowering.target().softmax_fixed_point) return lowering.forbid(node, "ops.softmax_fixed_point has no instruction");
+  if (lowering.target().softmax_fixed_point) return lower_to_fixed_point(op, node, lowering);
   const auto* rule = lowering.rule(node, lowering.target().softmax, "softmax");
   if (rule == nullptr) return;
   const ValueId x = node.inputs[0];

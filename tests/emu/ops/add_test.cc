@@ -146,5 +146,61 @@ TEST(Add, CountsTheSecondOperandsSaturationToo) {
   EXPECT_EQ(outcome.overflows, (OverflowCounts{{}, {1, 0}, {}}));
 }
 
+// Both operands dequantized, added and quantized in binary32, against exact rationals rounded where binary32 rounds.
+template <class Op>
+void check_in_fp32(uint64_t seed, bool subtract) {
+  const char* const kOperands = "to_fp32; mul_fp32 scale";
+  const char* const kSum = "div_fp32 output; add_fp32 zero_point; to_int half_even; saturate output";
+  std::mt19937_64 random(seed);
+  int differing = 0;
+  for (int round = 0; round < 40; ++round) {
+    OneOp one;
+    const Values a = random_values(random, 64, kU8), b = random_values(random, 64, kU8);
+    const int64_t za = random_in(random, 0, 255), zb = random_in(random, 0, 255), zy = random_in(random, 0, 255);
+    const auto constants = [&] {
+      QScale scale;
+      scale.fp32.scale = {static_cast<uint32_t>(random_in(random, 0x3c000000, 0x3e000000))};
+      scale.fp32.output = {static_cast<uint32_t>(random_in(random, 0x3c000000, 0x3e000000))};
+      return scale;
+    };
+    const QScale of_a = constants(), of_b = constants(), of_y = constants();
+    Op op;
+    op.a = one.value(kU8, {1, 64}, a, za), op.b = one.value(kU8, {1, 64}, b, zb), op.za = za, op.zb = zb;
+    op.scale_a = one.scale({of_a}), op.scale_b = one.scale({of_b}), op.operand_steps = one.steps(kOperands);
+    op.requant = one.requant(kSum, {of_y});
+    const Outcome outcome = one.result(kU8, {1, 64}, zy).run(op);
+    for (size_t i = 0; i < a.size(); ++i) {
+      const auto operand = [&](int64_t centred, const QScale& scale) {
+        StepOperands own;
+        own.scale = scale;
+        return oracle::value_of(static_cast<uint32_t>(oracle::stepped(centred, parse_steps(kOperands), own).values.back()), kFp32);
+      };
+      auto second = operand(b[i] - zb, of_b);
+      if (subtract) second.negative = !second.negative, second.value = -second.value;
+      const uint32_t sum = oracle::word_of(oracle::sum(operand(a[i] - za, of_a), second), oracle::kNearest32);
+      StepOperands own;
+      own.scale = of_y, own.output = kU8, own.zero_point = zy;
+      EXPECT_EQ(outcome.values[i], static_cast<int64_t>(oracle::stepped(sum, parse_steps(kSum), own).values.back())) << "seed " << seed << ", element " << i;
+      differing += i > 0 && outcome.values[i] != outcome.values[i - 1] ? 1 : 0;
+    }
+  }
+  EXPECT_GT(differing, 40 * 16);
+}
+
+TEST(Add, OperandsInBinary32AreAddedThere) {
+  check_in_fp32<Add>(11, false);
+}
+TEST(Sub, OperandsInBinary32AreSubtractedThere) {
+  check_in_fp32<Sub>(12, true);
+}
+
+TEST(Add, ASumInBinary32MustComeBackToIntegers) {
+  OneOp one;
+  Add op = plain<Add>(one, one.value(kS8, {1}, {1}), one.value(kS8, {1}, {1}));
+  op.operand_steps = one.steps("to_fp32; mul_fp32 scale");
+  one.result(kS8, {1});
+  EXPECT_NE(one.problems(op), "");  // "saturate output" on a binary32 number
+}
+
 }  // namespace
 }  // namespace assay::emu::one_op

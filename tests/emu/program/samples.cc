@@ -138,6 +138,7 @@ std::string every_operation() {
          "@s2 = 1073741824/0/30\n"
          "@s3 = -3/0/4\n"
          "@s4 = 255/0/16\n"
+         "@s5 = 1073741824/23/0\n"
          "#0 = add_bias; multiply; shift_right scale half_up; add_zero_point; saturate output; clamp\n"
          "#1 = multiply; shift_right scale half_away; saturate 16; add_zero_point; saturate output; clamp\n"
          "#2 = shift_left 4; multiply; shift_right scale half_even\n"
@@ -172,7 +173,9 @@ std::string every_operation() {
          "%16 = reshape %15 -> s8[4,16] zy=-128 scale=1*2^-8 \"rows\"\n"
          "%17 = matmul %16 w=@k4 zx=-128 zw=0 acc=s32.wrap scale=@s0 requant=#1 clamp=-128..127 -> s8[4,3] zy=0 scale=1*2^-4 \"logits\"\n"
          "%18 = softmax %17 table=@k5 axis=1 acc=s32.wrap divide=half_up scale=@s4 requant=#4 clamp=-128..127 -> s8[4,3] zy=-128 scale=1*2^-8 \"probabilities\"\n"
+         "%19 = softmax_fixed_point %17 axis=1 difference=@s5 lowest=-248 -> s8[4,3] zy=-128 scale=1*2^-8 \"probabilities by polynomials\"\n"
          "output %18\n"
+         "output %19\n"
          "output %14\n";
 }
 
