@@ -102,7 +102,7 @@ TEST(Verify, NoInstructionReadsItsOwnResult) {
 TEST(Verify, AValueIsWrittenOnce) {
   Program program = sample();
   program.instructions.push_back(program.instructions.back());
-  EXPECT_TRUE(says(program, {"%18", "twice"}));
+  EXPECT_TRUE(says(program, {"%19", "twice"}));
   program = sample();
   program.inputs.push_back(program.inputs[0]);
   EXPECT_TRUE(says(program, {"%0", "twice"}));
@@ -112,7 +112,7 @@ TEST(Verify, AValueIsWrittenAtAll) {
   Program program = sample();
   program.values.push_back(program.values.back());
   program.values.back().name = "lonely";
-  EXPECT_TRUE(says(program, {"%19", "lonely", "no input and no instruction"}));
+  EXPECT_TRUE(says(program, {"%20", "lonely", "no input and no instruction"}));
 }
 
 TEST(Verify, InputBoundsLieInTheType) {
