@@ -70,6 +70,13 @@ int run_steps(const Block& block) {
       more >> a >> b >> c >> d >> e;
       EXPECT_TRUE(b == "left" && d == "right") << line;
       operands.scale = {number(a), LeftShift{static_cast<uint8_t>(number(c))}, RightShift{static_cast<uint8_t>(number(e))}};
+      if (more >> a >> b && a == "first") operands.scale.first = {static_cast<uint8_t>(number(b))};
+    } else if (word == "fp32") {
+      Fp32Constants& constants = operands.scale.fp32;
+      for (auto [name, field] : {std::pair{"scale", &constants.scale}, std::pair{"bias", &constants.bias}, std::pair{"output", &constants.output}}) {
+        EXPECT_TRUE(more >> a >> b && a == name && parse_fp32(b)) << line;
+        *field = parse_fp32(b).value_or(Fp32{0});
+      }
     } else if (word == "bias") {
       operands.bias = number(rest);
     } else if (word == "zero_point") {
