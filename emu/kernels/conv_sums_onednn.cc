@@ -76,6 +76,7 @@ void sum_windows(const ConvGeometry& g, const uint8_t* operand, int32_t* channel
 class OnednnConv {
  public:
   OnednnConv(const ConvGeometry& geometry, IntType x_type, IntType w_type, const std::vector<int64_t>& weights) : bands_(geometry, x_type) {
+    use_one_thread();  // first: a primitive remembers how many threads there were when it was described
     const ConvGeometry& g = bands_.band();
     const int64_t offset = w_type.is_signed ? 0 : 128, zx = bands_.unsigned_zx();
     zw_ = g.zw - offset;
@@ -100,7 +101,6 @@ class OnednnConv {
       constants_[i / products] -= static_cast<uint32_t>(zx * signed_weights[i]);
     }
     for (auto& constant : constants_) constant += static_cast<uint32_t>(g.products() * zx * zw_);
-    use_one_thread();
     packed_ = memory(primitive_desc_.weights_desc(), engine());
     dnnl::stream stream(engine());
     memory plain({w_dims, memory::data_type::s8, w_tag}, engine(), signed_weights.data());
