@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdio>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
@@ -59,6 +60,7 @@ int list(const std::string& dir, bool json) {
   if (targets.empty() && problems.empty()) throw InputError("no target files (*.toml) in " + dir + "; give another folder with --targets");
   std::sort(targets.begin(), targets.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
   json ? print_json(targets) : print_table(targets);
+  std::fflush(stdout);  // before the problems, which go to standard error
   if (!problems.empty()) throw InputError("some files of " + dir + " are no targets:", problems);
   return 0;
 }

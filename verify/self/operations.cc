@@ -84,6 +84,28 @@ class Maker {
     return done(op, {kRow});
   }
 
+  // Operands that become binary32 numbers and are added there: one scale each, here the case's constants `scale` and `output`.
+  Trial add_in_fp32() {
+    const auto a = words(word(), kRow), b = words(word(), kRow);
+    const emu::StepOperands operands = constants();
+    emu::StepOperands of_a, of_b;
+    of_a.scale = of_b.scale = operands.scale;
+    of_b.scale.fp32.scale = operands.scale.fp32.output;
+    const int64_t zero = at("zero_point");
+    const auto number = [&](int64_t value, const emu::StepOperands& own) {
+      return oracle::value_of(static_cast<uint32_t>(finished(Int(value - zero), t_.add->operand_steps, own)), emu::kFp32);
+    };
+    for (size_t i = 0; i < a.size(); ++i) {
+      const Int sum = oracle::word_of(oracle::sum(number(a[i], of_a), number(b[i], of_b)), oracle::kNearest32);
+      trial_.expected.push_back(finished(sum, t_.add->steps, operands));
+    }
+    emu::Add op;
+    op.a = input(word(), {kRow}, a, zero), op.b = input(word(), {kRow}, b, zero);
+    op.za = op.zb = zero, op.acc = t_.accumulate.accumulator.alone();
+    op.scale_a = scale_ref(of_a.scale), op.scale_b = scale_ref(of_b.scale), op.operand_steps = steps_ref(t_.add->operand_steps), op.requant = requant(t_.add->steps);
+    return done(op, {kRow});
+  }
+
   Trial mul() {
     const auto a = words(word(), kRow), b = words(word(), kRow);
     const emu::Accumulator acc = t_.accumulate.accumulator.alone();
@@ -217,6 +239,7 @@ std::vector<Subject> subjects_of(const emu::Target& t) {
           {"matmul", ArithOp::requantize, plain && t.matmul, [&t](Maker& m) { return m.sums(true, t.matmul->steps); }},
           {"requantize", ArithOp::requantize, t.requantize.has_value(), [](Maker& m) { return m.requantize(); }},
           {"add", ArithOp::add, can(ArithOp::add), [](Maker& m) { return m.add(); }},
+          {"add", ArithOp::requantize, t.add && emu::ends_in_fp32(t.add->operand_steps), [](Maker& m) { return m.add_in_fp32(); }},
           {"mul", ArithOp::mul, can(ArithOp::mul), [](Maker& m) { return m.mul(); }},
           {"average_pool", ArithOp::average_pool, can(ArithOp::average_pool), [](Maker& m) { return m.average_pool(); }},
           {"table", ArithOp::table, can(ArithOp::table), [](Maker& m) { return m.table(); }}};
