@@ -57,7 +57,8 @@ PreparedKernel prepare(const Softmax& op, const OpContext& context) {
   auto table = context.tensor(op.table).values();
   const Wide largest = *std::max_element(table.begin(), table.end());
   const Wide worst = largest * std::max<int64_t>(shape[axis], 1);
-  if (!fits(op.acc, worst)) return {nullptr, "a sum could leave the accumulator " + to_string(op.acc)};
+  // No term is negative, so an unsigned register will do.
+  if (!op.acc.type.holds(worst)) return {nullptr, "a sum could leave the accumulator " + to_string(op.acc)};
   const QScale scale = context.scale(op.requant.scale).front();
   const ScaledDivision divide(largest, worst, scale, op.divide);
   auto steps = FastSteps::prepare(context.steps(op.requant.steps), divide.largest(), {{0, scale}}, context.result(), op.requant.clamp);

@@ -74,7 +74,7 @@ RC_GTEST_PROP(PoolsAndMoves, Softmax, ()) {
   table.set(0, static_cast<int64_t>(entry.max()));
   op.table = one.constant(std::move(table));
   op.axis = *inRange<int64_t>(-static_cast<int64_t>(shape.size()), static_cast<int64_t>(shape.size()));
-  op.acc = {IntType{48, true}, Overflow::saturate};
+  op.acc = *element(Accumulator{IntType{48, true}, Overflow::saturate}, Accumulator{IntType{40, false}, Overflow::wrap});
   op.divide = *rc::gen::elementOf(std::vector<Round>(kAllRounds.begin(), kAllRounds.end()));
   op.requant = {one.scale(1), one.steps(*element<std::string>("add_zero_point; saturate output", "saturate 7; add_zero_point; saturate output; clamp")), {-20, 90}};
   one.program.scales.back()[0].multiplier = *inRange(100, 400);
