@@ -7,41 +7,41 @@
 #include "emu/kernels/fpu.h"
 #include "emu/kernels/maps.h"
 #include "emu/kernels/vectorize.h"
+#include "emu/ops/walk.h"
 
 namespace assay::emu {
 namespace {
 
 constexpr uint8_t kMaxOperandBits = 16;
 
-// How an operand is walked along the rows of the result: rows of one channel, its elements one by one or all the same.
+// How an operand is walked along the rows of the result: rows of one channel, its elements one by one, all the same, or each where `offsets` says.
 struct Walk {
   size_t outer_stride = 0, channel_stride = 0, element_stride = 0;
+  std::vector<size_t> offsets;  // of a row's elements; empty where the stride says it
 };
 
-// nullopt: broadcast in a way that rows cannot follow.
-std::optional<Walk> walk_of(const Shape& operand, const Shape& result) {
+// Where each element of a result of this shape lies in the operand that broadcasts to it.
+std::vector<size_t> element_offsets(const Shape& operand, const Shape& result) {
+  std::vector<size_t> offsets;
+  walk<1>({broadcast_offsets(operand, result)}, [&](const std::array<int64_t, 1>& at) { offsets.push_back(static_cast<size_t>(at[0])); });
+  return offsets;
+}
+
+Walk walk_of(const Shape& operand, const Shape& result) {
+  if (result.empty()) return {};
   Shape shape(result.size() - operand.size(), 1);
   shape.insert(shape.end(), operand.begin(), operand.end());
-  const auto axis = result.empty() ? 0 : static_cast<size_t>(channel_axis_of(result));
-  const auto all = [&](size_t from, size_t to, bool ones) {
-    for (size_t i = from; i < to; ++i) {
-      if (shape[i] != (ones ? 1 : result[i])) return false;
-    }
-    return true;
-  };
+  const auto axis = static_cast<size_t>(channel_axis_of(result));
+  const Shape inner(shape.begin() + static_cast<std::ptrdiff_t>(axis) + 1, shape.end()), whole(result.begin() + static_cast<std::ptrdiff_t>(axis) + 1, result.end());
   Walk walk;
-  if (result.empty()) return walk;
   const Shape strides = strides_of(shape);
-  if (all(axis + 1, result.size(), false)) {
+  if (inner == whole) {
     walk.element_stride = 1;
-  } else if (!all(axis + 1, result.size(), true)) {
-    return std::nullopt;
+  } else if (element_count(inner) != 1) {
+    walk.offsets = element_offsets(inner, whole);
   }
   if (shape[axis] == result[axis]) walk.channel_stride = static_cast<size_t>(strides[axis]);
-  if (axis > 0) {
-    if (axis != 1) return std::nullopt;
-    if (shape[0] == result[0]) walk.outer_stride = static_cast<size_t>(strides[0]);
-  }
+  if (axis == 1 && shape[0] == result[0]) walk.outer_stride = static_cast<size_t>(strides[0]);
   return walk;
 }
 
@@ -98,14 +98,20 @@ struct PairKernel {
     return result;
   }
 
-  static void look_up(const std::vector<Lane>& table, const Tensor& tensor, size_t first, size_t stride, size_t size, Lane* values) {
+  // `size` elements of a row that begins at element `first` of the tensor, from its `start`-th on.
+  static void look_up(const std::vector<Lane>& table, const Tensor& tensor, const Walk& walk, size_t first, size_t start, size_t size, Lane* values) {
     const auto low = static_cast<int64_t>(tensor.type().min());
     std::visit(
         [&](const auto& storage) {
-          const auto* const from = storage.data() + first;
-          const auto of = [&](size_t i) { return table[static_cast<size_t>(static_cast<int64_t>(from[i]) - low)]; };
-          if (stride == 0) return static_cast<void>(std::fill(values, values + size, of(0)));
-          for (size_t i = 0; i < size; ++i) values[i] = of(i);
+          const auto* const row = storage.data() + first;
+          const auto of = [&](size_t at) { return table[static_cast<size_t>(static_cast<int64_t>(row[at]) - low)]; };
+          if (!walk.offsets.empty()) {
+            for (size_t i = 0; i < size; ++i) values[i] = of(walk.offsets[start + i]);
+          } else if (walk.element_stride == 0) {
+            std::fill(values, values + size, of(0));
+          } else {
+            for (size_t i = 0; i < size; ++i) values[i] = of(start + i);
+          }
         },
         tensor.storage());
   }
@@ -119,9 +125,9 @@ struct PairKernel {
       FastSteps::RowCounts counts;
       for (size_t start = 0; start < channels.inner; start += kTile) {
         const size_t size = std::min(kTile, channels.inner - start);
-        const auto first = [&](const Walk& walk) { return outer * walk.outer_stride + channel * walk.channel_stride + start * walk.element_stride; };
-        look_up(table_a, x_a, first(walk_a), walk_a.element_stride, size, values_a);
-        look_up(table_b, x_b, first(walk_b), walk_b.element_stride, size, values_b);
+        const auto first = [&](const Walk& walk) { return outer * walk.outer_stride + channel * walk.channel_stride; };
+        look_up(table_a, x_a, walk_a, first(walk_a), start, size, values_a);
+        look_up(table_b, x_b, walk_b, first(walk_b), start, size, values_b);
         join_all(values_a, values_b, size, join);
         steps.run(values_a, size, channel, results + row * channels.inner + start, counts);
       }
@@ -155,11 +161,9 @@ PreparedKernel prepare_pair(const Operand& a, const Operand& b, Join join, const
 // The operand without steps; `refused` says why there is no kernel.
 std::optional<Operand> operand_of(Ref ref, int64_t zero_point, const OpContext& context, std::string& refused) {
   const IntType type = context.type(ref);
-  const auto walk = walk_of(context.shape(ref), context.result().shape);
   if (type.bits > kMaxOperandBits) refused = "an operand of " + to_string(type) + " has no kernel";
-  if (!walk) refused = "the operands broadcast in a way that has no kernel";
   if (!refused.empty()) return std::nullopt;
-  return Operand{ref, *walk, centred_values(type, zero_point)};
+  return Operand{ref, walk_of(context.shape(ref), context.result().shape), centred_values(type, zero_point)};
 }
 
 // `values` after their own steps.

@@ -99,7 +99,8 @@ void sum_property() {
   OneInstruction one;
   const IntType a_type = any_up_to_16_bits(), b_type = any_up_to_16_bits();
   const Shape shape{2, 3, *inRange(1, 5), *inRange(1, 200)};
-  const Shape b_shape = *element(shape, Shape{2, 3, 1, 1}, Shape{3, 1, 1}, Shape{1}, Shape{1, 3, 1, 1}, Shape{shape[2], shape[3]}, Shape{shape[3]});
+  const Shape b_shape =
+      *element(shape, Shape{2, 3, 1, 1}, Shape{3, 1, 1}, Shape{1}, Shape{1, 3, 1, 1}, Shape{shape[2], shape[3]}, Shape{shape[3]}, Shape{shape[2], 1}, Shape{3, 1, shape[3]});
   Sum op;
   op.a = one.value(a_type, shape);
   op.b = *inRange(0, 2) == 0 ? one.value(b_type, b_shape) : one.constant(one.any_tensor(b_type, b_shape));
