@@ -178,20 +178,17 @@ void random_accumulators(Requantization one, int64_t count) {
 
 // --- pairs of words ---
 
-// Every pair of 8-bit words, or pairs of corner words.
+// Every pair of 8-bit words, or pairs of corner words; of wider words, which have more corners, every third pair, beginning with another one each `turn`.
 template <class Ask>
-void for_pairs(const Maker& make, bool all, const Ask& ask) {
+void for_pairs(const Maker& make, bool all, size_t turn, const Ask& ask) {
   std::vector<int64_t> words = make.corner_words(make.word());
   if (all && make.word().bits <= 8) {
     words.clear();
     for (auto w = static_cast<int64_t>(make.word().min()); w <= static_cast<int64_t>(make.word().max()); ++w) words.push_back(w);
   }
-  for (const int64_t a : words) {
-    for (const int64_t b : words) {
-      if (make.enough()) return;
-      ask(a, b);
-    }
-  }
+  const size_t stride = make.word().bits > 8 && !make.is_long ? 3 : 1;
+  size_t at = turn % stride;
+  for (; at < words.size() * words.size() && !make.enough(); at += stride) ask(words[at / words.size()], words[at % words.size()]);
 }
 
 void put(Operands& operands, const QScale& scale) {
@@ -223,27 +220,53 @@ void make_requantize(Maker& make) {
   }
 }
 
-void make_add(Maker& make) {
+namespace {
+
+struct SumScales {
+  QScale a, b, sum;
+  const char* why;
+};
+
+// The first sums are halved, so that they have ties; the operands' multipliers are the least, the greatest, then random ones.
+std::optional<SumScales> sum_scales(Maker& make, int64_t round) {
   const emu::AddRule& rule = *make.t.add;
-  const int bits = make.t.multiplier.bits, headroom = rule.headroom.bits;
+  const bool common = rule.operand_scale == emu::OperandScale::common_shift;
+  const int bits = common ? rule.operand_bits : make.t.multiplier.bits, headroom = rule.headroom.bits;
   const int64_t least = int64_t{1} << (bits - 1), most = (int64_t{1} << bits) - 1;
-  const auto operand = [&](int64_t mantissa, int exponent) -> std::optional<QScale> {
-    return rule.operand_steps.empty() ? std::optional(QScale{}) : scale_near(make, rule.operand_steps, mantissa, headroom - 1 + exponent);
+  const auto mantissa = [&] { return round == 0 ? least : (round == 1 ? most : make.random.in(least, most)); };
+  const int own = static_cast<int>((round + 2) % 5);
+  const char* const why = round == 0 ? "the least multipliers" : (round == 1 ? "the greatest multipliers" : "random multipliers");
+  if (common) {
+    const auto smaller = [&](int farthest) { return round < 2 ? 0 : static_cast<int>(make.random.in(0, farthest)); };
+    const QScale a{mantissa() >> smaller(3), {0}, {0}}, b{mantissa() >> smaller(6), {0}, {0}};
+    const int shift = bits + own - 2;
+    if (!holds<emu::Multiply>(rule.steps)) return SumScales{a, b, {1, {0}, {static_cast<uint8_t>(shift)}}, why};
+    const auto sum = scale_near(make, rule.steps, int64_t{1} << (make.t.multiplier.bits - 1), -shift);
+    return sum ? std::optional(SumScales{a, b, *sum, why}) : std::nullopt;
+  }
+  const auto operand = [&](int exponent) -> std::optional<QScale> {
+    return rule.operand_steps.empty() ? std::optional(QScale{}) : scale_near(make, rule.operand_steps, mantissa(), headroom - 1 + exponent);
   };
+  const auto a = operand(round < 2 ? 0 : -static_cast<int>(make.random.in(0, 3)));
+  const auto b = operand(round < 2 ? 0 : -static_cast<int>(make.random.in(0, 6)));
+  const auto sum = scale_near(make, rule.steps, mantissa(), (rule.operand_steps.empty() ? 0 : 1 - headroom) - own + 1);
+  if (!a || !b || !sum) return std::nullopt;
+  return SumScales{*a, *b, *sum, why};
+}
+
+}  // namespace
+
+void make_add(Maker& make) {
   for (int64_t round = 0; round < (make.is_long ? 40 : 24) && !make.enough(); ++round) {
-    const auto mantissa = [&] { return round == 0 ? least : (round == 1 ? most : make.random.in(least, most)); };
-    const auto a = operand(mantissa(), round < 2 ? 0 : -static_cast<int>(make.random.in(0, 3)));
-    const auto b = operand(mantissa(), round < 2 ? 0 : -static_cast<int>(make.random.in(0, 6)));
-    const int own = static_cast<int>((round + 2) % 5);  // the first sums are halved: ties
-    const auto sum = scale_near(make, rule.steps, mantissa(), (rule.operand_steps.empty() ? 0 : 1 - headroom) - own + 1);
-    if (!a || !b || !sum) continue;
+    const auto scales = sum_scales(make, round);
+    if (!scales) continue;
     const bool all = round == 0 || make.is_long;
     const int64_t za = make.any_zero_point(), zb = make.any_zero_point(), zy = make.any_zero_point();
-    for_pairs(make, all, [&](int64_t x, int64_t y) {
+    for_pairs(make, all, static_cast<size_t>(round), [&](int64_t x, int64_t y) {
       Operands operands{x, y, za, zb};
-      put(operands, *a), put(operands, *b), put(operands, *sum);
+      put(operands, scales->a), put(operands, scales->b), put(operands, scales->sum);
       operands.insert(operands.end(), {zy, make.low(), make.high()});
-      make.ask(operands, all && make.word().bits <= 8 ? "every pair of words" : "a pair of corner words");
+      make.ask(operands, std::string(all && make.word().bits <= 8 ? "every pair of words" : "a pair of corner words") + "; " + scales->why);
     });
   }
 }
@@ -268,7 +291,7 @@ void make_mul(Maker& make) {
     ++turn;
     const int64_t za = make.any_zero_point(), zb = make.any_zero_point(), zy = make.any_zero_point();
     const emu::Fp32Constants& words = scale.scale.fp32;
-    for_pairs(make, all, [&](int64_t x, int64_t y) {
+    for_pairs(make, all, turn, [&](int64_t x, int64_t y) {
       Operands operands{x, y, za, zb};
       put(operands, scale.scale);
       operands.insert(operands.end(), {int64_t{words.scale.bits}, int64_t{words.bias.bits}, int64_t{words.output.bits}, int64_t{words.slope.bits}, zy, make.low(), make.high()});

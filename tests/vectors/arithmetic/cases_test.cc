@@ -204,7 +204,7 @@ class OneInstruction {
       case ArithOp::mul: {
         emu::Mul mul;
         mul.a = value(word(), {1, 1, 1, 1}, {o_[0]}, o_[2]), mul.b = value(word(), {1, 1, 1, 1}, {o_[1]}, o_[3]);
-        mul.za = o_[2], mul.zb = o_[3], mul.acc = t_.accumulate.accumulator;
+        mul.za = o_[2], mul.zb = o_[3], mul.acc = t_.accumulate.accumulator.alone();
         mul.requant = requant(scale(4, 7), t_.mul->steps, 11);
         return mul;
       }
@@ -222,6 +222,7 @@ class OneInstruction {
   // The accumulator itself comes in as one product: accumulator * 1.
   emu::Operation as_conv() {
     emu::Conv conv = convolution({o_[0]}, {1}, 0, 0, emu::kS32, emu::IntType{2, true});
+    conv.acc = t_.accumulate.accumulator.alone();  // whatever the register does with neighbouring products, this is what it held
     const bool biased = std::any_of(t_.conv->steps.begin(), t_.conv->steps.end(), [](const auto& s) { return std::holds_alternative<emu::AddBias>(s); });
     if (biased) conv.bias = constant(t_.storage.bias.type, {1}, {o_[1]});
     const emu::ScaleRef own = scale(2, 5);
@@ -250,7 +251,7 @@ class OneInstruction {
   emu::Operation as_add() {
     emu::Add add;
     add.a = value(word(), {1, 1, 1, 1}, {o_[0]}, o_[2]), add.b = value(word(), {1, 1, 1, 1}, {o_[1]}, o_[3]);
-    add.za = o_[2], add.zb = o_[3], add.acc = t_.accumulate.accumulator;
+    add.za = o_[2], add.zb = o_[3], add.acc = t_.accumulate.accumulator.alone();
     add.scale_a = scale(4), add.scale_b = scale(7), add.operand_steps = steps(t_.add->operand_steps);
     add.requant = requant(scale(10), t_.add->steps, 13);
     return add;
@@ -264,7 +265,7 @@ class OneInstruction {
       sum -= x.back();
     }
     emu::AveragePool pool;
-    pool.x = value(word(), {1, 1, 1, o_[1]}, x, o_[2]), pool.zx = o_[2], pool.kernel = {1, o_[1]}, pool.acc = t_.accumulate.accumulator;
+    pool.x = value(word(), {1, 1, 1, o_[1]}, x, o_[2]), pool.zx = o_[2], pool.kernel = {1, o_[1]}, pool.acc = t_.accumulate.accumulator.alone();
     if (t_.average_pool->form == emu::AverageForm::divide) pool.divide = t_.average_pool->round;
     pool.requant = requant(scale(3), t_.average_pool->steps, 6);
     return pool;
