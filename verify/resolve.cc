@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cmath>
 #include <cstdio>
 
 #include "quant/exact/ratio.h"
@@ -62,8 +63,27 @@ std::optional<emu::QScale> resolve_average(const emu::Target& target, const Scal
   return quant::decompose({{scales.in}, {scales.out, static_cast<double>(count)}, 0}, rule.steps, target.multiplier, problem);
 }
 
+namespace {
+
+// Two multipliers with the right shift that gives the larger one its bits, and that shift as the sum's scale.
+std::optional<AddScales> resolve_common_shift(const emu::Target& target, float scale_a, float scale_b, float out, std::string& problem) {
+  const emu::AddRule& rule = *target.add;
+  const quant::Ratio a = quant::formed_in({{scale_a}, {out}}, target.multiplier.ratio), b = quant::formed_in({{scale_b}, {out}}, target.multiplier.ratio);
+  const int shift = rule.operand_bits - 1 - std::ilogb(std::max(quant::approximate(a), quant::approximate(b)));
+  const auto operand = [&](quant::Ratio ratio) {
+    ratio.exponent += shift;
+    return emu::QScale{quant::round_ratio(ratio, target.multiplier.round, 0, int64_t{1} << rule.operand_bits), {0}, {0}};
+  };
+  const auto sum = quant::decompose({{1.0}, {}, -shift}, rule.steps, target.multiplier, problem);
+  if (!sum) return std::nullopt;
+  return AddScales{operand(a), operand(b), *sum};
+}
+
+}  // namespace
+
 std::optional<AddScales> resolve_add(const emu::Target& target, float scale_a, float scale_b, float out, std::string& problem) {
   const emu::AddRule& rule = *target.add;
+  if (rule.operand_scale == emu::OperandScale::common_shift) return resolve_common_shift(target, scale_a, scale_b, out, problem);
   if (rule.inputs == emu::InputScales::joint && scale_a != scale_b) {
     problem = "ops.add.inputs is \"joint\": both operands have one scale";
     return std::nullopt;

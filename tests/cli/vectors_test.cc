@@ -39,11 +39,11 @@ TEST(VectorsCommand, HexHasOneLineOfWordsPerCase) {
 
 TEST(VectorsCommand, SaysWhereTwoTargetsDifferOrThatTheyDoNot) {
   const auto asked = [](const std::string& a, const std::string& b) { return assay("vectors --op requantize --format csv --target '" + a + "' --against '" + b + "'"); };
-  const ProcessResult differ = asked(kExamples + "tflite_double.toml", kExamples + "tflite_single.toml");
+  const ProcessResult differ = asked("tflite_int8", kExamples + "tflite_single.toml");
   EXPECT_EQ(differ.exit_code, 0);
   EXPECT_NE(differ.output.find("double rounding"), std::string::npos);
   EXPECT_NE(differ.output.find("20 discriminating vectors"), std::string::npos);
-  const ProcessResult same = asked(kExamples + "tflite_double.toml", kExamples + "cmsis_nn.toml");
+  const ProcessResult same = asked("tflite_int8", "cmsis_nn");
   EXPECT_EQ(same.exit_code, 0);
   EXPECT_NE(same.output.find("proven by staircases"), std::string::npos);
   EXPECT_NE(same.output.find("no difference was found"), std::string::npos);

@@ -15,8 +15,10 @@ namespace {
 using emu::Target;
 using vectors::ArithOp;
 
-Target example(const std::string& name) {
-  return emu::load_target(std::string(ASSAY_SOURCE_DIR) + "/docs/examples/targets/" + name + ".toml");
+// A file of docs/examples/targets, or else a built-in target.
+Target named(const std::string& name) {
+  const std::string path = std::string(ASSAY_SOURCE_DIR) + "/docs/examples/targets/" + name + ".toml";
+  return emu::load_target(std::filesystem::exists(path) ? path : emu::find_target(name, emu::default_targets_dir()));
 }
 
 // Every pair that is told does differ, and both cases are legal.
@@ -73,24 +75,24 @@ INSTANTIATE_TEST_SUITE_P(EveryFile, DiscriminateShipped, testing::Range(size_t{0
                          [](const auto& index) { return std::filesystem::path(emu::list_targets(emu::default_targets_dir())[index.param]).stem().string(); });
 
 TEST(Discriminate, SeparatesTheRuleSetsOfTheField) {
-  const auto differ = [](const std::string& a, const std::string& b) { return compared(example(a), example(b), ArithOp::requantize); };
-  EXPECT_TRUE(gives_reason(differ("tflite_double", "tflite_single"), "double rounding"));
+  const auto differ = [](const std::string& a, const std::string& b) { return compared(named(a), named(b), ArithOp::requantize); };
+  EXPECT_TRUE(gives_reason(differ("tflite_int8", "tflite_single"), "double rounding"));
   EXPECT_TRUE(gives_reason(differ("cmsis_nn", "cmsis_nn_single"), "double rounding"));
-  EXPECT_TRUE(gives_reason(differ("xnnpack_fp32", "xnnpack_rndnu"), "binary32"));
-  EXPECT_TRUE(gives_reason(differ("xnnpack_fp32", "xnnpack_rndnu"), "2^24 crossing"));
-  EXPECT_TRUE(gives_reason(differ("tflite_single", "xnnpack_rndnu"), "multipliers differ"));
-  EXPECT_TRUE(gives_reason(differ("xnnpack_rndnu", "qnnpack_precise"), "tie"));
+  EXPECT_TRUE(gives_reason(differ("xnnpack_qs8", "xnnpack_qs8_rndnu"), "binary32"));
+  EXPECT_TRUE(gives_reason(differ("xnnpack_qs8", "xnnpack_qs8_rndnu"), "2^24 crossing"));
+  EXPECT_TRUE(gives_reason(differ("tflite_single", "xnnpack_qs8_rndnu"), "multipliers differ"));
+  EXPECT_TRUE(gives_reason(differ("xnnpack_qs8_rndnu", "qnnpack"), "tie"));
 }
 
 TEST(Discriminate, ProvesThatTheSameRuleInOtherWordsIsTheSame) {
   const auto same = [](const std::string& a, const std::string& b) {
-    const Comparison comparison = compared(example(a), example(b), ArithOp::requantize);
+    const Comparison comparison = compared(named(a), named(b), ArithOp::requantize);
     return comparison.pairs.empty() && comparison.statements.at(0).find("equal for every accumulator of -2147483648 to 2147483647, proven by staircases") != std::string::npos;
   };
-  EXPECT_TRUE(same("tflite_double", "cmsis_nn"));
+  EXPECT_TRUE(same("tflite_int8", "cmsis_nn"));
   EXPECT_TRUE(same("tflite_single", "tosa"));
   EXPECT_TRUE(same("tflite_single", "cmsis_nn_single"));
-  EXPECT_TRUE(same("xnnpack_fp32", "fbgemm"));  // clamped before the zero point or after it
+  EXPECT_TRUE(same("xnnpack_qs8", "fbgemm_int_bias"));  // clamped before the zero point or after it
 }
 
 TEST(Discriminate, SeparatesATargetFromOneChangedWord) {

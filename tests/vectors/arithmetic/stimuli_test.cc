@@ -12,7 +12,7 @@ namespace {
 std::vector<emu::Target> all_targets() {
   std::vector<emu::Target> targets;
   for (const auto& path : emu::list_targets(emu::default_targets_dir())) targets.push_back(emu::load_target(path));
-  for (const char* name : {"tflite_double", "xnnpack_fp32"}) targets.push_back(emu::load_target(std::string(ASSAY_SOURCE_DIR) + "/docs/examples/targets/" + name + ".toml"));
+  for (const char* name : {"tflite_single", "fbgemm_int_bias"}) targets.push_back(emu::load_target(std::string(ASSAY_SOURCE_DIR) + "/docs/examples/targets/" + name + ".toml"));
   return targets;
 }
 
@@ -75,7 +75,7 @@ TEST(Stimuli, LevelTwoHasMillions) {
 }
 
 TEST(Stimuli, TiesAreConstructedAtEveryRoundingStep) {
-  const emu::Target target = emu::load_target(std::string(ASSAY_SOURCE_DIR) + "/docs/examples/targets/tflite_double.toml");
+  const emu::Target target = emu::load_target(std::string(ASSAY_SOURCE_DIR) + "/emu/targets/tflite_int8.toml");
   std::set<std::string> steps;
   make_cases(target, ArithOp::requantize, {1, 1}, [&](const Case& one) {
     if (one.reason.rfind("tie at ", 0) == 0) {
