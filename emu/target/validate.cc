@@ -55,7 +55,8 @@ struct Purpose {
   bool ends_in_output = true;
   std::optional<IntType> start;  // what the first step is given
   Begins begins = Begins::as_integer;
-  bool shares_shift = false;  // the operands of a sum whose common shift is the output's, or that output: the multiplier is theirs, the shift its
+  bool shares_shift = false;                          // the operands of a sum whose common shift is the output's, or that output: the multiplier is theirs, the shift its
+  std::optional<int> multiplier_bits = std::nullopt;  // where it isn't [multiplier]'s: 1 / count by itself
 };
 
 class Rules {
@@ -131,8 +132,8 @@ class Rules {
     };
     check("quantize.input.scale", t_.quantize.input), check("quantize.activation.scale", t_.quantize.activation), check("quantize.weight.scale", t_.quantize.weight);
     if (t_.leaky_relu) add({"ops.leaky_relu.supported", "multiplier.bits"}, "a slope needs a multiplier, and multiplier.bits is 1; it can be had by ops.table");
-    if (t_.average_pool && t_.average_pool->form == AverageForm::reciprocal) {
-      add({"ops.average_pool.form", "multiplier.bits"}, "a reciprocal needs a multiplier, and multiplier.bits is 1; say divide");
+    if (t_.average_pool && t_.average_pool->form == AverageForm::reciprocal && t_.average_pool->count_scale == CountScale::ratio) {
+      add({"ops.average_pool.form", "multiplier.bits"}, "a reciprocal needs a multiplier, and multiplier.bits is 1; say divide, or a count_scale that brings its own");
     }
   }
 
@@ -177,7 +178,9 @@ class Rules {
     }
     if (t_.average_pool) {
       const bool divides = t_.average_pool->form == AverageForm::divide;
-      steps({"ops.average_pool.steps", false, !divides, true, sum}, t_.average_pool->steps);
+      Purpose purpose{"ops.average_pool.steps", false, !divides, true, sum};
+      if (t_.average_pool->count_scale != CountScale::ratio) purpose.multiplier_bits = 31;
+      steps(purpose, t_.average_pool->steps);
       if (t_.average_pool->count_scale != CountScale::ratio && (divides || t_.average_pool->inputs != InputScales::joint)) {
         add({"ops.average_pool.count_scale", "ops.average_pool.form", "ops.average_pool.inputs"},
             std::string(to_string(t_.average_pool->count_scale)) + " is the scale by itself: the form must be reciprocal and inputs joint");
@@ -249,9 +252,10 @@ class Rules {
     if (rights != 1) add(key, "must hold 'shift_right scale <rounding>' once: without it no ratio of scales below 1 can be applied, and twice applies it twice");
     if (lefts > 1) add(key, "must hold 'shift_left scale' at most once");
     if (multiplies > 1) add(key, "must hold multiply at most once: the scale has one multiplier");
-    if (multiplies != 0 && t_.multiplier.bits == 1) add({p.key, "multiplier.bits"}, "multiply is pointless where multiplier.bits is 1: the multiplier is always 1");
-    if (multiplies == 0 && t_.multiplier.bits != 1 && !p.shares_shift) {
-      add({p.key, "multiplier.bits"}, "must hold multiply: multiplier.bits is " + std::to_string(t_.multiplier.bits) + ", and a multiplier that is not applied changes the scale");
+    const int bits = p.multiplier_bits.value_or(t_.multiplier.bits);
+    if (multiplies != 0 && bits == 1) add({p.key, "multiplier.bits"}, "multiply is pointless where multiplier.bits is 1: the multiplier is always 1");
+    if (multiplies == 0 && bits != 1 && !p.shares_shift) {
+      add({p.key, "multiplier.bits"}, "must hold multiply: multiplier.bits is " + std::to_string(bits) + ", and a multiplier that is not applied changes the scale");
     }
     if (multiplies == 1 && rights == 1) {
       const auto right = std::find_if(list.begin(), list.end(), is_scale_right) - list.begin();
@@ -311,7 +315,7 @@ class Rules {
       if (const auto* s = std::get_if<ShiftRight>(&step)) bits = std::max(1, bits - (s->amount ? s->amount->bits : 0)) + 1;
       if (const auto* s = std::get_if<Saturate>(&step)) bits = std::min<int>(bits, s->bits.value_or(t_.storage.activation.type.bits));
       if (const auto* s = std::get_if<Wrap>(&step)) bits = std::min<int>(bits, s->bits.value_or(t_.storage.activation.type.bits));
-      if (std::holds_alternative<Multiply>(step)) bits = bits >= 95 ? 127 : bits + t_.multiplier.bits;
+      if (std::holds_alternative<Multiply>(step)) bits = bits >= 95 ? 127 : bits + p.multiplier_bits.value_or(t_.multiplier.bits);
       if (bits >= 126) {
         return add({p.key, "multiplier.max_left", "multiplier.bits", "storage.bias.type", "storage.activation.type", "accumulate.accumulator"},
                    "'" + to_string(step) + "' can leave the 126 bits that a value may have; saturate before it, or lower multiplier.max_left");

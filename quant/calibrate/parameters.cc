@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "emu/base/error.h"
+#include "quant/exact/fp32_constants.h"
 
 namespace assay::quant {
 namespace {
@@ -105,6 +106,12 @@ TensorQuantization of_bias(const Quantized& quantized, const Node& node) {
   return own;
 }
 
+// Whether the chip adds the bias as a number of binary32: then it is not quantized, as in PPQ for such platforms.
+bool adds_real_bias(const Operator& op, const emu::Target& target) {
+  const auto& rule = std::holds_alternative<MatMul>(op) ? target.matmul : (std::holds_alternative<ConvTranspose>(op) ? target.conv_transpose : target.conv);
+  return rule && std::any_of(rule->steps.begin(), rule->steps.end(), is_fp32_bias);
+}
+
 bool is_bias(const Node& node, size_t input) {
   return input == 2 && is_weighted(node.op);
 }
@@ -162,6 +169,7 @@ void quantize_parameters(Quantized& quantized) {
 void quantize_biases(Quantized& quantized) {
   for (const Node& node : quantized.graph.nodes) {
     if (!is_weighted(node.op) || node.inputs.size() < 3 || !quantized.graph.is_constant(node.inputs[2])) continue;
+    if (adds_real_bias(node.op, quantized.target)) continue;
     quantized.tensors[node.inputs[2]] = of_bias(quantized, node);
   }
 }

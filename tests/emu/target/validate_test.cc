@@ -58,6 +58,9 @@ const std::vector<Case> kCases = {
      "multiplier.bits: 1 means that requantization only shifts, so quantize.weight.scale must be power_of_two"},
     {"nxp_int8", [](Target& t) { t.leaky_relu = StepsRule{t.mul->steps}; }, "ops.leaky_relu.supported: a slope needs a multiplier"},
     {"nxp_int8", [](Target& t) { t.average_pool->form = AverageForm::reciprocal; }, "ops.average_pool.form: a reciprocal needs a multiplier"},
+    {"xilinx_dpu", [](Target& t) { t.average_pool->count_scale = CountScale::ratio; }, "ops.average_pool.form: a reciprocal needs a multiplier"},
+    {"xilinx_dpu", [](Target& t) { t.average_pool->steps = parse_steps("shift_right scale half_up; saturate output"); },
+     "ops.average_pool.steps: must hold multiply: multiplier.bits is 31"},
     {"nxp_int8", [](Target& t) { t.multiplier.bits = 8; }, "ops.conv.steps: must hold multiply: multiplier.bits is 8"},
     {"nxp_int8",
      [](Target& t) {
