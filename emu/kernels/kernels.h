@@ -1,5 +1,6 @@
 // The fast bodies. A kernel is prepared once per instruction, and only where it can prove that its bytes and counts are the reference's: no sum can leave the accumulator (worst
-// case from the actual weights and the input's range), no step can leave the machine's registers, and the instructions that it uses are exact on this CPU.
+// case from the actual weights and the input's range) or its additions are made in the accumulator's own order, no step can leave the machine's registers, and the instructions
+// that it uses are exact on this CPU.
 // oneDNN, vector code and anything that stands in for a definition live only below this folder.
 #pragma once
 
