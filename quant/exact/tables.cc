@@ -101,7 +101,13 @@ std::vector<int64_t> exponential_table(float scale, int64_t count, uint8_t expon
   ASSAY_ASSERT(exponent_bits >= 1 && exponent_bits <= 32);
   const int64_t one = (int64_t{1} << exponent_bits) - 1;
   std::vector<int64_t> entries(static_cast<size_t>(count));
-  for (int64_t d = 0; d < count; ++d) entries[static_cast<size_t>(d)] = to_integer(one * exp(Real(Real(-d) * scale)), round, 0, one);
+  // exp(-d s) as a power of exp(-s): 2^16 products of 334 bits leave more than 300 that are right, and a 16-bit word's table is there in moments.
+  const Real ratio = exp(Real(-Real(scale)));
+  Real power = 1;
+  for (int64_t& entry : entries) {
+    entry = to_integer(one * power, round, 0, one);
+    power *= ratio;
+  }
   return entries;
 }
 

@@ -99,5 +99,16 @@ TEST(ExponentialTable, FallsFromAllOnes) {
   EXPECT_EQ(exponential_table(0.5F, 256, 16, Round::ceil)[255], 1);
 }
 
+TEST(ExponentialTable, IsRightForEveryDifferenceOfWideWords) {
+  const float scale = 0x1.2p-12F;
+  const auto t = exponential_table(scale, 65536, 32, Round::floor);
+  for (size_t d = 0; d < t.size(); ++d) {
+    const long double exact = 4294967295.0L * std::exp(-static_cast<long double>(d) * static_cast<long double>(scale));
+    const long double whole = std::floor(exact);
+    if (std::fabs(exact - std::round(exact)) < 1e-6L) continue;  // long double cannot tell on which side it lies
+    ASSERT_EQ(t[d], static_cast<int64_t>(whole)) << d;
+  }
+}
+
 }  // namespace
 }  // namespace assay::quant
