@@ -194,6 +194,10 @@ class Rules {
 
   void addition(const AddRule& rule, IntType sum, IntType word) {
     const bool common = rule.operand_scale == OperandScale::common_shift;
+    const bool is_fp32 = count<ToFp32>(rule.operand_steps) > 0 || count<ToFp32>(rule.steps) > 0;
+    if (is_fp32 && common)
+      add({"ops.add.operand_scale", "ops.add.operand_steps", "ops.add.steps"}, "must be normalised where steps compute in binary32: a scale there is no shift");
+    if (is_fp32 && rule.headroom.bits != 0) add({"ops.add.headroom", "ops.add.operand_steps", "ops.add.steps"}, "must be 0 where steps compute in binary32, which has its own");
     if (common != (rule.operand_bits != 0)) {
       add({"ops.add.operand_bits", "ops.add.operand_scale"}, common ? "must say how wide the operands' multipliers are" : "must be 0 where operand_scale is normalised");
     }

@@ -71,6 +71,8 @@ const std::vector<Case> kCases = {
     {"nxp_int8", [](Target& t) { t.add->headroom = LeftShift{1}; }, "ops.add.headroom: must be 0 where inputs are joint"},
     {"nxp_int8", [](Target& t) { t.concat->steps = t.mul->steps; }, "ops.concat.steps: must be [] where inputs are joint"},
     {"dsp_int8", [](Target& t) { t.add->headroom = LeftShift{23}; }, "ops.add.headroom: 23 leaves no room"},
+    {"openvino", [](Target& t) { t.add->headroom = LeftShift{1}; }, "ops.add.headroom: must be 0 where steps compute in binary32"},
+    {"openvino", [](Target& t) { t.add->operand_scale = OperandScale::common_shift, t.add->operand_bits = 20; }, "ops.add.operand_scale: must be normalised where steps compute"},
     {"nxp_int8", [](Target& t) { t.table->form.fraction_bits = 8; }, "ops.table.fraction_bits: must be fewer than the bits of an activation"},
     {"nxp_int8", [](Target& t) { t.softmax->exponent_bits = 32; }, "ops.softmax.accumulator: must be wider than exponent_bits"},
     {"nxp_int8", [](Target& t) { t.softmax->steps = t.mul->steps; }, "ops.softmax.steps: must not hold multiply or a shift by scale"},
