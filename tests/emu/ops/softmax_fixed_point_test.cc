@@ -46,5 +46,26 @@ TEST(SoftmaxFixedPoint, RefusesWhatItCannotHold) {
   EXPECT_NE(long_row.problems(op).find("1 to 4095"), std::string::npos);
 }
 
+TEST(SoftmaxFixedPoint, RefusesDifferencesThatCannotBeScaled) {
+  OneOp one;
+  auto op = softmax(one, kS8, {1, 3}, {1, 2, 3});
+  one.result(kS8, {1, 3}, -128);
+  EXPECT_EQ(one.problems(op), "");
+  op.lowest = 1;
+  EXPECT_NE(one.problems(op).find("'lowest' is 1"), std::string::npos);
+  op.lowest = 0;
+  EXPECT_EQ(one.problems(op), "");
+  for (const QScale& scale : {QScale{1, LeftShift{31}, RightShift{0}}, QScale{1, LeftShift{0}, RightShift{32}}, QScale{-1, LeftShift{0}, RightShift{0}}}) {
+    op.difference = one.scale({scale});
+    EXPECT_NE(one.problems(op).find("'difference' must hold"), std::string::npos);
+  }
+  op.difference = one.scale({kTenth, kTenth});
+  EXPECT_NE(one.problems(op).find("must have one entry"), std::string::npos);
+  OneOp wide;
+  const auto wide_op = softmax(wide, IntType{17, true}, {1, 3}, {1, 2, 3});
+  wide.result(kS8, {1, 3}, -128);
+  EXPECT_NE(wide.problems(wide_op).find("at most 16 bits"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace assay::emu::one_op
