@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -109,9 +110,15 @@ TEST(LoadTarget, ReadsTheMultiplierTarget) {
 }
 
 TEST(LoadTarget, EveryKeyThatIsLeftOutIsDemandedByName) {
-  // Each line `key = value` of both files, removed alone, must be missed by its name.
+  // Each line `key = value`, removed alone, must be missed by its name: every line of three files that between them support every operator in integers and in binary32, and of
+  // the others one line in twenty, another one in each file. ASSAY_LEVEL=2: all of all.
+  const char* const level = std::getenv("ASSAY_LEVEL");
+  const bool all = level != nullptr && std::string(level) == "2";
+  size_t file = 0;
   for (const std::string& path : list_targets(targets_dir())) {
-    const std::string text = text_of(path);
+    const std::string text = text_of(path), stem = std::filesystem::path(path).stem().string();
+    const size_t stride = all || stem == "nxp_int8" || stem == "dsp_int8" || stem == "openvino" ? 1 : 20;
+    ++file;
     std::istringstream in(text);
     std::string section, line;
     for (size_t number = 1; std::getline(in, line); ++number) {
@@ -120,8 +127,9 @@ TEST(LoadTarget, EveryKeyThatIsLeftOutIsDemandedByName) {
       if (line.empty() || line[0] == '#' || line[0] == '[' || equals == std::string::npos) continue;
       const std::string key = line.substr(0, equals);
       const std::string full = section.empty() ? key : (section[0] == '[' ? section.substr(1) : section) + "." + key;
-      const auto problems = problems_of(with(text, "\n" + line + "\n", "\n"));
       if (line.find("source = ") == 0 || section == "[claim") continue;  // their text occurs more than once in a file
+      if ((number + file) % stride != 0) continue;
+      const auto problems = problems_of(with(text, "\n" + line + "\n", "\n"));
       bool named = false;
       for (const auto& problem : problems) named = named || problem.find(full + ": missing") != std::string::npos;
       // A line that occurs in several sections is removed from the first of them: then that one is missed.
