@@ -9,6 +9,7 @@
 #include "cli/commands.h"
 #include "cli/example_target.h"
 #include "cli/progress.h"
+#include "emu/base/error.h"
 #include "emu/base/parallel.h"
 #include "reports/report.h"
 
@@ -55,6 +56,7 @@ void write_bundle(const Pipeline& pipeline, const std::vector<vectors::Sample>& 
 }
 
 int align(const AlignOptions& options) {
+  if (options.inputs.empty() && options.model.calibration.empty()) throw InputError("neither --inputs nor --calibration is given; there is nothing to align on");
   make_output_folder(options.out);
   const Pipeline pipeline = prepare(options.model);
   const auto samples = vectors::find_samples(options.inputs.empty() ? options.model.calibration : options.inputs, pipeline.inputs);

@@ -117,7 +117,10 @@ void add_model_options(CLI::App& command, ModelOptions& options) {
   command.add_option("model", options.model, "The ONNX model")->required()->type_name("MODEL");
   command.add_option("-t,--target", options.target, "A built-in target's name (see `assay targets list`) or a path ending in .toml")->required();
   add_targets_dir_option(command, options.targets_dir);
-  command.add_option("-c,--calibration", options.calibration, "Calibration inputs: a folder, a file, or a list file of .npy, raw float32 or images")->required()->type_name("PATH");
+  command
+      .add_option("-c,--calibration", options.calibration,
+                  "Calibration inputs: a folder, a file, or a list file of .npy, raw float32 or images (an already quantized model needs none)")
+      ->type_name("PATH");
   command.add_option("--observer", options.observer, "Calibrate activations with minmax, percentile, kl or mse (default: the target's)");
   command.add_option("--shape", options.shapes, "Shape of an input that the model leaves open, as input=1x3x224x224 (repeatable)")->type_name("NAME=SHAPE");
   add_preprocess_options(command, options.preprocess);
@@ -146,7 +149,7 @@ Pipeline prepare(const ModelOptions& options) {
   Pipeline pipeline;
   pipeline.inputs = describe_inputs(graph);
   pipeline.preprocessing = preprocessing_from(options.preprocess, pipeline.inputs.empty() ? Shape{} : pipeline.inputs[0].shape);
-  const auto samples = samples_or_error(options.calibration, pipeline.inputs, "--calibration");
+  const auto samples = options.calibration.empty() ? std::vector<vectors::Sample>{} : samples_or_error(options.calibration, pipeline.inputs, "--calibration");
   quant::CalibrateOptions calibrate_options;
   calibrate_options.threads = thread_count(options.output);
   if (!options.observer.empty()) calibrate_options.observer = options.observer;

@@ -4,6 +4,7 @@
 #include "cli/commands.h"
 #include "cli/example_target.h"
 #include "cli/pipeline.h"
+#include "quant/onnx/export_onnx.h"
 
 namespace assay::cli {
 namespace {
@@ -11,12 +12,22 @@ namespace {
 struct QuantizeOptions {
   ModelOptions model;
   std::string out;
+  std::string qdq, qlinear;
+  bool every_value = false;
 };
+
+std::string write_onnx(const Pipeline& pipeline, quant::OnnxForm form, const std::string& path, bool every_value) {
+  if (path.empty()) return "";
+  vectors::write_file(path, quant::export_onnx(pipeline.quantized, {form, every_value}).bytes);
+  return "written: " + path + "\n";
+}
 
 int quantize(const QuantizeOptions& options) {
   make_output_folder(options.out);
   const Pipeline pipeline = prepare(options.model);
   write_program_files(options.out, pipeline);
+  const std::string exported =
+      write_onnx(pipeline, quant::OnnxForm::qdq, options.qdq, options.every_value) + write_onnx(pipeline, quant::OnnxForm::qlinear, options.qlinear, options.every_value);
   const auto& program = pipeline.lowered.program;
   if (options.model.output.json) {
     fmt::print("{}", quant::to_json(pipeline.quantized));
@@ -24,7 +35,7 @@ int quantize(const QuantizeOptions& options) {
     fmt::print("{} for {}: {} instructions, {} constants\n", program.model, program.target, program.instructions.size(), program.constants.size());
     for (const auto& note : pipeline.lowered.notes)
       fmt::print("note: the accumulator of '{}' ({}) can overflow: its worst case needs {} bits\n", note.node, note.accumulator, note.bits_needed);
-    fmt::print("written to {}: quant.json program.qprog program.txt\n", options.out);
+    fmt::print("written to {}: quant.json program.qprog program.txt\n{}", options.out, exported);
   }
   return 0;
 }
@@ -36,7 +47,15 @@ void add_quantize(CLI::App& app, int& exit_code) {
   const auto options = std::make_shared<QuantizeOptions>();
   add_model_options(*command, options->model);
   command->add_option("-o,--out", options->out, "Folder for quant.json, program.qprog and program.txt")->required()->type_name("DIR");
-  command->footer([] { return with_examples("Example:\n  assay quantize digits.onnx -t {target} -c calibration/ --observer mse -o out"); });
+  command->add_option("--export-qdq", options->qdq, "Also write the quantized network as ONNX with QuantizeLinear and DequantizeLinear")->type_name("FILE");
+  command->add_option("--export-qlinear", options->qlinear, "Also write it as ONNX with integer operators (QLinearConv ...)")->type_name("FILE");
+  command->add_flag("--every-value", options->every_value, "Give the exported models the integers of every value as outputs too");
+  command->footer([] {
+    return with_examples(
+        "Examples:\n"
+        "  assay quantize digits.onnx -t {target} -c calibration/ --observer mse -o out\n"
+        "  assay quantize digits.onnx -t my_chip.toml -c calibration/ -o out --export-qdq digits_qdq.onnx --export-qlinear digits_qlinear.onnx");
+  });
   command->callback([options, &exit_code] { exit_code = quantize(*options); });
 }
 

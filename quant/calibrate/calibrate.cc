@@ -52,6 +52,12 @@ class Measurement {
     }
   }
 
+  // A value to be measured, if there is one.
+  std::optional<ValueId> needs_inputs() const {
+    const auto found = std::find_if(observers_.begin(), observers_.end(), [](const auto& observer) { return observer != nullptr; });
+    return found == observers_.end() ? std::nullopt : std::optional<ValueId>(static_cast<ValueId>(found - observers_.begin()));
+  }
+
   ScaleAndOffset result(ValueId id) const { return observers_[id]->result(); }
 
  private:
@@ -106,6 +112,10 @@ void set_rules(Quantized& quantized, const Sharing& sharing, const CalibrateOpti
   const Graph& graph = quantized.graph;
   const emu::Target& target = quantized.target;
   const auto begin = [&](ValueId id, const emu::Storage& storage, const emu::QuantizeRule& rule) {
+    if (const auto& given = graph.value(id).given) {
+      quantized.tensors[id] = by_model(*given);
+      return;
+    }
     quantized.tensors[id] = by_rule(storage, rule);
     if (options.observer) quantized.tensors[id]->observer = *options.observer;
   };
@@ -114,7 +124,7 @@ void set_rules(Quantized& quantized, const Sharing& sharing, const CalibrateOpti
     bool alone = true;
     for (ValueId other = 0; other < graph.values.size(); ++other) alone &= sharing.source[other] != other || other == id || sharing.group[other] != sharing.group[id];
     begin(id, alone ? target.storage.input : target.storage.activation, alone ? target.quantize.input : target.quantize.activation);
-    quantized.tensors[id]->round = target.quantize.input.round;
+    if (!graph.value(id).given) quantized.tensors[id]->round = target.quantize.input.round;
   }
 }
 
@@ -137,6 +147,9 @@ std::string names_of(const Graph& graph, const std::vector<ValueId>& ids) {
 ValueId join(Quantized& quantized, const std::vector<ValueId>& members) {
   const auto own = [&](ValueId id) -> TensorQuantization& { return *quantized.tensors[id]; };
   ValueId root = members[0];
+  for (const ValueId id : members) {
+    if (quantized.graph.value(id).given) return id;
+  }
   if (own(root).symmetry == emu::Symmetry::symmetric) {
     for (const ValueId id : members) root = own(id).scale[0] > own(root).scale[0] ? id : root;
     own(root).provenance += "; the largest among " + names_of(quantized.graph, members);
@@ -188,7 +201,7 @@ void set_scales(Quantized& quantized, const Sharing& sharing, const Measurement&
     if (groups[name].empty()) continue;
     root[name] = groups[name].size() == 1 ? groups[name][0] : join(quantized, groups[name]);
     for (const ValueId id : groups[name]) {
-      if (id != root[name]) share(quantized, id, root[name], sharing.by[id]);
+      if (id != root[name] && !quantized.graph.value(id).given) share(quantized, id, root[name], sharing.by[id]);
     }
   }
   // Moved words keep all of their source's rule: storage and rounding too.
@@ -202,7 +215,6 @@ void set_scales(Quantized& quantized, const Sharing& sharing, const Measurement&
 }  // namespace
 
 Quantized calibrate(Graph graph, const emu::Target& target, const InputSet& inputs, const CalibrateOptions& options) {
-  if (inputs.count == 0) throw InputError("no calibration inputs; give at least one");
   unshare_constants(graph);
   Quantized quantized{std::move(graph), target, {}};
   quantized.tensors.resize(quantized.graph.values.size());
@@ -211,6 +223,9 @@ Quantized calibrate(Graph graph, const emu::Target& target, const InputSet& inpu
   // As PPQ measures: weights already fake-quantized, biases and activations still real.
   set_rules(quantized, sharing, options);
   Measurement measurement(quantized, sharing, inputs, options);
+  if (inputs.count == 0 && measurement.needs_inputs()) {
+    throw InputError("no calibration inputs; give at least one, because '" + quantized.graph.value(*measurement.needs_inputs()).name + "' has no scale yet");
+  }
   measurement.run();
   set_scales(quantized, sharing, measurement, inputs.count);
   fit_weights_to_multiplier(quantized);

@@ -57,6 +57,7 @@ void fit_weights_to_multiplier(Quantized& quantized) {
   for (const Node& node : quantized.graph.nodes) {
     const emu::Steps* steps = steps_of(node, quantized.target);
     if (steps == nullptr || !quantized.graph.is_constant(node.inputs[1]) || !quantized.tensors[node.inputs[1]]) continue;
+    if (quantized.graph.value(node.inputs[1]).given) continue;  // words that are there already keep their scale
     // A scale that moved may move the first cut, which depends on the bias in its steps: until it stands still.
     constexpr int kPasses = 4;
     bool changed = false;

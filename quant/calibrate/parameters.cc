@@ -129,7 +129,9 @@ void unshare_constants(Graph& graph) {
       }
       const std::string name = graph.value(input).name;
       FloatTensor copy = *graph.value(input).constant;
+      const auto given = graph.value(input).given;
       input = graph.add_constant(name, std::move(copy));
+      graph.values[input].given = given;
       taken.push_back(true);
     }
   }
@@ -142,6 +144,20 @@ TensorQuantization by_rule(const emu::Storage& storage, const emu::QuantizeRule&
   own.kind = rule.scale;
   own.round = rule.round;
   own.observer = rule.observer;
+  return own;
+}
+
+TensorQuantization by_model(const GivenQuantization& given) {
+  TensorQuantization own;
+  own.state = State::activated;
+  own.storage = {given.type, static_cast<int64_t>(given.type.min()), static_cast<int64_t>(given.type.max())};
+  own.symmetry = given.zero_point == 0 && given.type.is_signed ? emu::Symmetry::symmetric : emu::Symmetry::asymmetric;
+  own.round = emu::Round::half_even;  // ONNX's
+  own.axis = given.axis;
+  own.scale = given.scale;
+  own.zero_point = given.zero_point;
+  own.observer = "model";
+  own.provenance = "stated by the model";
   return own;
 }
 
@@ -160,6 +176,10 @@ void quantize_parameters(Quantized& quantized) {
     for (size_t i = 0; i < node.inputs.size(); ++i) {
       const std::optional<FloatTensor>& constant = graph.value(node.inputs[i]).constant;
       if (!constant || is_bias(node, i) || std::holds_alternative<BatchNorm>(node.op)) continue;
+      if (const auto& given = graph.value(node.inputs[i]).given) {
+        quantized.tensors[node.inputs[i]] = by_model(*given);
+        continue;
+      }
       const bool is_weight = i == 1 && is_weighted(node.op);
       quantized.tensors[node.inputs[i]] = is_weight ? of_weight(quantized.target, node.op, *constant) : of_operand(quantized.target, *constant);
     }
@@ -170,7 +190,9 @@ void quantize_biases(Quantized& quantized) {
   for (const Node& node : quantized.graph.nodes) {
     if (!is_weighted(node.op) || node.inputs.size() < 3 || !quantized.graph.is_constant(node.inputs[2])) continue;
     if (adds_real_bias(node.op, quantized.target)) continue;
-    quantized.tensors[node.inputs[2]] = of_bias(quantized, node);
+    const auto& given = quantized.graph.value(node.inputs[2]).given;
+    quantized.tensors[node.inputs[2]] = given ? by_model(*given) : of_bias(quantized, node);
+    if (given) quantized.tensors[node.inputs[2]]->state = State::passive;
   }
 }
 

@@ -15,6 +15,8 @@ void unshare_constants(Graph& graph);
 // A new quantization by a rule, without a scale.
 TensorQuantization by_rule(const emu::Storage& storage, const emu::QuantizeRule& rule);
 Grid grid_of(const TensorQuantization& quantization);
+// What an already quantized model states.
+TensorQuantization by_model(const GivenQuantization& given);
 // Scale and zero point of a tensor that is quantized as a whole.
 void set_scale(TensorQuantization& quantization, const ScaleAndOffset& found);
 

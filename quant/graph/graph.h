@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "quant/graph/given.h"
 #include "quant/graph/operators.h"
 #include "quant/graph/tensor.h"
 
@@ -18,6 +19,7 @@ struct Value {
   std::string name;
   Shape shape;
   std::optional<FloatTensor> constant;
+  std::optional<GivenQuantization> given{};  // of an already quantized model: words were made here, so nothing may be fused across it
 };
 
 struct Node {

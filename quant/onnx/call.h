@@ -15,7 +15,9 @@ struct Argument {
   bool present = false;
   Shape shape;
   ConstantPtr constant;  // where the value is known
-  ValueId id = 0;        // else the value in the graph
+  bool words = false;    // the integers of a quantized tensor, whose real value is in the graph
+  bool dequantized = false;
+  ValueId id = 0;  // else the value in the graph
 };
 
 // Throughout: InputError says what is wrong with the node, Unsupported what we lack; who catches them adds the node's name.

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "emu/base/shape.h"
+#include "quant/graph/given.h"
 
 namespace assay::quant {
 
@@ -15,8 +16,10 @@ enum class Kind : uint8_t { real, integer, boolean };
 struct Constant {
   Kind kind = Kind::real;
   Shape shape;
-  std::vector<float> reals;       // kind real
-  std::vector<int64_t> integers;  // the others; a boolean is 0 or 1
+  std::vector<float> reals;                  // kind real
+  std::vector<int64_t> integers;             // the others; a boolean is 0 or 1
+  std::optional<emu::IntType> type{};        // of integers that came from the file
+  std::optional<GivenQuantization> given{};  // of reals that were made from words by DequantizeLinear
 
   static Constant of_reals(Shape shape, std::vector<float> data) { return {Kind::real, std::move(shape), std::move(data), {}}; }
   static Constant of_integers(Shape shape, std::vector<int64_t> data, Kind kind = Kind::integer) { return {kind, std::move(shape), {}, std::move(data)}; }

@@ -44,10 +44,12 @@ ValueId Builder::input(const Call& call, size_t i) {
   if (!argument.constant) return argument.id;
   const std::string& name = call.node.inputs[i];
   const auto found = constants_.find(name);
-  if (found != constants_.end()) return found->second;
+  const bool known = found != constants_.end();
+  if (known && graph_.value(found->second).given == argument.constant->given) return found->second;
   FloatTensor tensor = checked_floats(*argument.constant, name);
-  const ValueId id = add_value(name, tensor.shape);
+  const ValueId id = add_value(known ? free_value_name(name) : name, tensor.shape);  // the same words may stand for several sets of real numbers
   graph_.values[id].constant = std::move(tensor);
+  graph_.values[id].given = argument.constant->given;
   constants_.emplace(name, id);
   return id;
 }
@@ -85,7 +87,8 @@ namespace {
 
 Converter find_converter(const OnnxNode& node) {
   const std::string type = node.full_type() == "com.microsoft:Gelu" ? "Gelu" : node.full_type();
-  for (const auto* table : {&convolution_converters(), &pool_converters(), &matrix_converters(), &elementwise_converters(), &movement_converters(), &resize_converters()}) {
+  for (const auto* table :
+       {&convolution_converters(), &pool_converters(), &matrix_converters(), &elementwise_converters(), &movement_converters(), &resize_converters(), &quantized_converters()}) {
     const auto found = table->find(type);
     if (found != table->end()) return found->second;
   }
@@ -96,6 +99,10 @@ Converter find_converter(const OnnxNode& node) {
 
 bool can_convert(const OnnxNode& node) {
   return find_converter(node) != nullptr;
+}
+
+bool is_quantized_operator(const OnnxNode& node) {
+  return quantized_converters().count(node.full_type()) != 0;
 }
 
 void convert(const Call& call, Builder& builder) {

@@ -21,6 +21,13 @@ class Builder {
   void reserve(const std::string& name) { value_names_.insert(name); }
   ValueId add_value(const std::string& reserved_name, const Shape& shape);
   const Value& value(ValueId id) const { return graph_.values[id]; }
+  // How the model quantizes that value; it must not say so twice.
+  void give(ValueId id, GivenQuantization given) { graph_.values[id].given = std::move(given); }
+  // What was made for the node's output of that name so far; none where nothing was.
+  std::optional<ValueId> made(const std::string& name) const {
+    const auto found = made_.find(name);
+    return found == made_.end() ? std::nullopt : std::optional<ValueId>(found->second);
+  }
 
   // Input i as a value of the graph. A constant is added once, as float32; NaN or Inf in it: InputError with the index.
   ValueId input(const Call& call, size_t i);
@@ -58,6 +65,8 @@ void check_shape(const Shape& shape);
 // Is there a converter for this operator? And its use.
 bool can_convert(const OnnxNode& node);
 void convert(const Call& call, Builder& builder);
+// Whether its converter knows tensors of words.
+bool is_quantized_operator(const OnnxNode& node);
 
 using Converter = void (*)(const Call&, Builder&);
 // By ONNX's name; one table per file of converters.
@@ -67,5 +76,7 @@ const std::map<std::string, Converter>& matrix_converters();
 const std::map<std::string, Converter>& elementwise_converters();
 const std::map<std::string, Converter>& movement_converters();
 const std::map<std::string, Converter>& resize_converters();
+// Operators of already quantized models (convert_quantized.cc).
+const std::map<std::string, Converter>& quantized_converters();
 
 }  // namespace assay::quant

@@ -41,7 +41,13 @@ ValueId gemm_operand(const Call& call, Builder& builder, size_t i, bool transpos
   if (!transpose && factor == 1.0F) return builder.input(call, i);
   const Constant& given = call.constant(i, "matrix");
   const Constant matrix = transpose ? strided_copy(given, turned, 0, {1, shape[1]}) : given;
-  return builder.constant(call.node.inputs[i] + (transpose ? "/transposed" : "/scaled"), scaled(checked_floats(matrix, call.node.inputs[i]), factor));
+  const ValueId id = builder.constant(call.node.inputs[i] + (transpose ? "/transposed" : "/scaled"), scaled(checked_floats(matrix, call.node.inputs[i]), factor));
+  if (given.given && factor == 1.0F) {
+    GivenQuantization turned_too = *given.given;
+    if (turned_too.axis && transpose) turned_too.axis = 1 - *turned_too.axis;
+    builder.give(id, std::move(turned_too));
+  }
+  return id;
 }
 
 // y = alpha a b + beta c. alpha goes into a constant operand, beta into a constant c; a c of one row becomes the bias.

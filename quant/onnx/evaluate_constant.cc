@@ -9,7 +9,7 @@
 namespace assay::quant {
 
 bool can_evaluate(const OnnxNode& node) {
-  return node.domain.empty() && (is_elementwise(node.type) || is_movement(node.type));
+  return node.domain.empty() && (is_quantize_or_dequantize(node.type) || is_elementwise(node.type) || is_movement(node.type));
 }
 
 bool needs_only_shapes(const OnnxNode& node) {
@@ -18,10 +18,15 @@ bool needs_only_shapes(const OnnxNode& node) {
 
 std::vector<Constant> evaluate_constant(const Call& call) {
   std::vector<Constant> results;
-  if (auto one = evaluate_elementwise(call)) {
+  if (is_quantize_or_dequantize(call.node.type)) {
+    results.push_back(evaluate_quantization(call));
+  } else if (auto one = evaluate_elementwise(call)) {
     results.push_back(std::move(*one));
+    results.back().type.reset();
+    results.back().given.reset();
   } else if (auto several = evaluate_movement(call)) {
     results = std::move(*several);
+    for (Constant& result : results) result.given.reset();
   }
   ASSAY_ASSERT(!results.empty());
   for (const Constant& result : results) ASSAY_ASSERT(static_cast<int64_t>(result.size()) == element_count(result.shape));

@@ -22,6 +22,9 @@ std::vector<Constant> evaluate_as_operators(const Call& call);
 // The two halves: element by element; and those that move, count or reduce. nullopt where the operator is not of that half.
 std::optional<Constant> evaluate_elementwise(const Call& call);
 bool is_elementwise(const std::string& type);
+// QuantizeLinear and DequantizeLinear of a constant (convert_quantized.cc).
+Constant evaluate_quantization(const Call& call);
+bool is_quantize_or_dequantize(const std::string& type);
 std::optional<std::vector<Constant>> evaluate_movement(const Call& call);
 bool is_movement(const std::string& type);
 

@@ -7,6 +7,7 @@
 #include "quant/onnx/convert.h"
 #include "quant/onnx/evaluate_constant.h"
 #include "quant/onnx/model.h"
+#include "quant/onnx/settle_given.h"
 
 namespace assay::quant {
 namespace {
@@ -15,6 +16,8 @@ namespace {
 struct Known {
   ConstantPtr constant;
   std::optional<ValueId> id;
+  bool words = false;        // the name stands for the integers of that value
+  bool dequantized = false;  // it is what DequantizeLinear made of them
 };
 
 class Importer {
@@ -24,12 +27,13 @@ class Importer {
   Graph run() {
     graph_.name = model_.name;
     reserve_names();
-    for (const auto& [name, constant] : model_.initializers) known_[name] = {constant, std::nullopt};
+    for (const auto& [name, constant] : model_.initializers) known_[name] = {constant, std::nullopt, false, false};
     add_inputs();
     for (const OnnxNode& node : model_.nodes) import_node(node);
     if (!problems_.empty()) throw InputError(model_.path + ": the model is not valid", problems_);
     if (unsupported_.empty()) add_outputs();
     if (!unsupported_.empty()) throw Unsupported(model_.path + ": the model uses what is not supported", unsupported_);
+    settle_given(graph_);
     check(graph_);
     return std::move(graph_);
   }
@@ -124,6 +128,8 @@ class Importer {
       const Known& known = found->second;
       argument.present = true;
       argument.constant = known.constant;
+      argument.words = known.words;
+      argument.dequantized = known.dequantized;
       if (known.constant) {
         argument.shape = known.constant->shape;
       } else if (known.id) {
@@ -156,11 +162,12 @@ class Importer {
         store(node, evaluate_constant(call));
       } else if (!can_convert(node)) {
         unsupported_.push_back(what + only_constants);
+      } else if (constant && is_quantized_operator(node)) {
+        throw Unsupported("all its inputs are constants; fold the constants of the model when it is exported", {});
       } else if (constant) {
         store(node, evaluate_as_operators(call));
       } else {
-        convert(call, builder_);
-        for (const auto& [name, id] : builder_.take_made()) known_[name].id = id;
+        convert_node(call);
         note_missing_outputs(node);
       }
     } catch (const InputError& error) {
@@ -169,6 +176,22 @@ class Importer {
       unsupported_.push_back(what + ": " + error.what());
     }
     builder_.take_made();
+  }
+
+  // Operators that only move elements do so with words too; any other takes words only where it knows them.
+  void convert_node(const Call& call) {
+    const bool reads_words = std::any_of(call.arguments.begin(), call.arguments.end(), [](const Argument& a) { return a.words; });
+    const bool quantized = is_quantized_operator(call.node);
+    if (reads_words && !quantized && !moves_given(call.node.type)) throw Unsupported("it computes with the integers of a quantized tensor", {});
+    const size_t first = graph_.nodes.size();
+    convert(call, builder_);
+    if (reads_words && !quantized) give_moved(graph_, first);
+    for (const auto& [name, id] : builder_.take_made()) {
+      Known& known = known_[name];
+      known.id = id;
+      known.dequantized = quantized && call.node.type == "DequantizeLinear";
+      known.words = reads_words || quantized ? !known.dequantized : false;
+    }
   }
 
   void store(const OnnxNode& node, std::vector<Constant> results) {

@@ -87,6 +87,13 @@ int64_t integer_at(const char* bytes, int32_t type) {
   }
 }
 
+// Of integers; none for the rest.
+std::optional<emu::IntType> word_type(int32_t type) {
+  if (kind_of(type) != Kind::integer) return std::nullopt;
+  const bool is_signed = type == TensorProto::INT8 || type == TensorProto::INT16 || type == TensorProto::INT32 || type == TensorProto::INT64;
+  return emu::IntType{static_cast<uint8_t>(8 * bytes_of(type)), is_signed};
+}
+
 Constant from_raw(const std::string& raw, int32_t type, Shape shape) {
   Constant out{kind_of(type), std::move(shape), {}, {}};
   const size_t width = bytes_of(type);
@@ -187,16 +194,20 @@ Constant read_tensor(const TensorProto& proto, const std::string& folder, const 
     throw InputError(what + ": " + error.what());
   }
   if (proto.has_segment()) throw Unsupported(what + " is stored in segments", {});
-  if (proto.data_location() == TensorProto::EXTERNAL) return from_raw(read_external(proto, folder, count * width, what), proto.data_type(), shape);
+  const auto typed = [&](Constant constant) {
+    constant.type = word_type(proto.data_type());
+    return constant;
+  };
+  if (proto.data_location() == TensorProto::EXTERNAL) return typed(from_raw(read_external(proto, folder, count * width, what), proto.data_type(), shape));
   if (proto.has_raw_data()) {
     if (proto.raw_data().size() != count * width) {
       throw InputError(what + " has " + std::to_string(proto.raw_data().size()) + " bytes of raw data, its shape " + to_string(shape) + " needs " + std::to_string(count * width));
     }
-    return from_raw(proto.raw_data(), proto.data_type(), shape);
+    return typed(from_raw(proto.raw_data(), proto.data_type(), shape));
   }
   Constant out = from_fields(proto, shape);
   if (out.size() != count) throw InputError(what + " has " + std::to_string(out.size()) + " elements, its shape " + to_string(shape) + " needs " + std::to_string(count));
-  return out;
+  return typed(std::move(out));
 }
 
 }  // namespace assay::quant

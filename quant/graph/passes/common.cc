@@ -8,6 +8,7 @@ namespace assay::quant {
 
 std::optional<size_t> only_consumer(const Graph& graph, const std::vector<std::vector<size_t>>& consumers, size_t n) {
   const ValueId output = graph.nodes[n].output;
+  if (graph.value(output).given) return std::nullopt;
   if (consumers[output].size() != 1 || std::find(graph.outputs.begin(), graph.outputs.end(), output) != graph.outputs.end()) return std::nullopt;
   return consumers[output][0];
 }

@@ -7,7 +7,7 @@
 
 namespace assay::quant {
 
-// The node that alone reads the output of node n, where that output is no graph output.
+// The node that alone reads the output of node n, where that output is no graph output and no model says how it is quantized.
 std::optional<size_t> only_consumer(const Graph& graph, const std::vector<std::vector<size_t>>& consumers, size_t n);
 
 // Removes the marked nodes, keeping the order of the others.
