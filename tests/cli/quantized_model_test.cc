@@ -13,17 +13,17 @@ TEST(QuantizedModels, AreWrittenByQuantizeAndNeedNoCalibrationWhenReadAgain) {
   const auto made = assay("quantize " + kModels + "/digits.onnx -t dsp_int8 -c " + kModels + "/calibration -o '" + (folder / "out") + "' --export-qdq '" + (folder / "qdq.onnx") +
                           "' --export-qlinear '" + (folder / "qlinear.onnx") + "'");
   ASSERT_EQ(made.exit_code, 0) << made.output;
-  for (const std::string form : {"qdq", "qlinear"}) {
+  for (const std::string& form : {std::string("qdq"), std::string("qlinear")}) {
     const auto again = assay("quantize '" + (folder / (form + ".onnx")) + "' -t dsp_int8 -o '" + (folder / form) + "' --quiet");
     ASSERT_EQ(again.exit_code, 0) << again.output;
-    for (const std::string result : {"out", form}) {
+    for (const std::string& result : {std::string("out"), form}) {
       const auto ran = assay("run '" + (folder / (result + "/program.qprog")) + "' -i " + kModels + "/inputs/003.npy -o '" + (folder / ("run_" + result)) + "' --quiet");
       ASSERT_EQ(ran.exit_code, 0) << ran.output;
     }
     const auto same = assay("inspect '" + (folder / (form + "/program.qprog")) + "'");
     EXPECT_EQ(same.exit_code, 0) << same.output;
     std::vector<std::string> outputs;
-    for (const std::string result : {"out", form}) {
+    for (const std::string& result : {std::string("out"), form}) {
       for (const auto& entry : std::filesystem::directory_iterator(folder / ("run_" + result))) outputs.push_back(read(entry.path().string()));
     }
     ASSERT_EQ(outputs.size(), 2U);

@@ -192,7 +192,7 @@ TEST_P(QuantizedRoundTrip, KeepsTheProgram) {
 }
 
 INSTANTIATE_TEST_SUITE_P(BothForms, QuantizedRoundTrip, ::testing::Values(OnnxForm::qdq, OnnxForm::qlinear),
-                         [](const auto& info) { return std::string(info.param == OnnxForm::qdq ? "qdq" : "qlinear"); });
+                         [](const auto& which) { return std::string(which.param == OnnxForm::qdq ? "qdq" : "qlinear"); });
 
 TEST(ExportOnnx, RefusesWordsThatOnnxHasNoFormFor) {
   SmallModel model;

@@ -148,6 +148,20 @@ TEST(OnnxRuntimeOperators, AddAllPairsOfWordsAsTheEmulatorDoesUpToTies) {
   EXPECT_LT(differing, 100U);
 }
 
+// With powers of two for scales binary32 is exact and a quarter of the sums are ties: these tell the roundings apart.
+TEST(OnnxRuntimeOperators, RoundSumsAndProductsThatAreTiesAsTheEmulatorDoes) {
+  ASSAY_NEEDS_ORT();
+  const Quantization a{0.5F, 100}, b{0.25F, 31}, y{1.0F, 77};
+  for (const std::string& type : {std::string("QLinearAdd"), std::string("QLinearMul")}) {
+    SmallModel model;
+    add_input(model, "a", kPairs, a);
+    add_input(model, "b", kPairs, b);
+    model.node(type, {"a_q", "a_s", "a_z", "b_q", "b_s", "b_z", "y_s", "y_z"}, {"y_q"}).domain("com.microsoft");
+    add_output(model, y);
+    EXPECT_EQ(count_differing(run_both(model, {{"a", reals(kPairs, a, high_byte)}, {"b", reals(kPairs, b, low_byte)}})), 0U) << type;
+  }
+}
+
 TEST(OnnxRuntimeOperators, JoinInputsOfAnyScaleAsTheEmulatorDoesUpToTies) {
   ASSAY_NEEDS_ORT();
   Draw draw(3);
