@@ -52,6 +52,9 @@ class Exporter {
     return *own;
   }
 
+  // All but the biases that a target adds as real numbers.
+  bool is_quantized(ValueId id) const { return quantized_.tensors.at(id).has_value(); }
+
   void check_types() const {
     std::vector<std::string> problems;
     const auto look = [&](ValueId id) {
@@ -61,7 +64,7 @@ class Exporter {
     for (const ValueId id : graph_.inputs) look(id);
     for (const Node& node : graph_.nodes) {
       for (const ValueId id : node.inputs) {
-        if (graph_.is_constant(id)) look(id);
+        if (graph_.is_constant(id) && is_quantized(id)) look(id);
       }
       look(node.output);
     }
@@ -110,6 +113,7 @@ class Exporter {
 
   std::string real(ValueId id) {
     if (!real_[id].empty()) return real_[id];
+    if (graph_.is_constant(id) && !is_quantized(id)) return real_[id] = writer_.floats(graph_.value(id).name, graph_.value(id).shape, graph_.value(id).constant->data);
     const std::string& name = graph_.value(id).name;
     const std::string from = words(id);
     const Names scale = scale_of(id);
@@ -187,7 +191,9 @@ class Exporter {
     return to_output(std::move(names));
   }
 
+  // A bias that is a real number has no integer operator.
   bool write_integer_node() {
+    if (std::any_of(node_->inputs.begin(), node_->inputs.end(), [&](ValueId id) { return graph_.is_constant(id) && !is_quantized(id); })) return false;
     return std::visit([&](const auto& op) { return write_integer(op); }, node_->op);
   }
 
