@@ -102,6 +102,15 @@ class TargetsTable(unittest.TestCase):
         self.assertEqual(self.rows()["b"], "0.9990 EQUAL, 1/1")
         self.assertEqual(sorted(self.log.read_text().split()), ["a", "b", "b"])
 
+    def test_what_is_kept_makes_a_table_without_a_run(self):
+        self.target("a", 0, 1, 1, 0, 0)
+        self.rows()
+        self.target("b", 0, 1, 1, 0, 0)
+        table = self.run_script("--kept").stdout
+        self.assertIn("| a | 1.0000 EQUAL, 1/1 |", table)
+        self.assertIn("| b | not run |", table)
+        self.assertEqual(self.log.read_text().split(), ["a"])
+
     def test_check_wants_one_row_for_each_file(self):
         self.target("a", 0, 1, 1, 0, 0)
         self.assertEqual(self.run_script("--check").returncode, 1)
