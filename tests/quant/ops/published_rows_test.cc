@@ -1,0 +1,262 @@
+// Published rows of arithmetic through the target files: the file named by a row derives its constants from the row's scales, as for any network, and its steps give the row's
+// results. What a row is about and no file decides (a maker's function by itself, a derivation of scales) is tested elsewhere (verify/examples).
+#include <gtest/gtest.h>
+
+#include <bit>
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "emu/machine.h"
+#include "emu/target/load_target.h"
+#include "tests/quant/ops/lowering_fixture.h"
+
+namespace assay::quant {
+namespace {
+
+using nlohmann::json;
+using Words = std::vector<int64_t>;
+
+constexpr emu::IntType kWide{32, true};
+
+emu::Target target(const std::string& name) {
+  return emu::load_target(std::string(ASSAY_SOURCE_DIR) + "/emu/targets/" + name + ".toml");
+}
+
+// The rows of the shared file, by their number. Empty where the file is missing.
+const std::map<std::string, json>& rows() {
+  static const auto all = [] {
+    std::map<std::string, json> found;
+    std::ifstream in(std::string(ASSAY_SHARED_DIR) + "/specs/arithmetic_examples.json");
+    if (!in) return found;
+    const json file = json::parse(in);
+    for (const json& row : file.at("examples")) found[row.at("id").get<std::string>().substr(0, 3)] = row;
+    return found;
+  }();
+  return all;
+}
+#define ASSAY_NEEDS_ROWS() \
+  if (rows().empty()) GTEST_SKIP() << "the file of published rows is not here: " << ASSAY_SHARED_DIR << "/specs/arithmetic_examples.json"
+
+float number(const json& value) {
+  if (value.is_object()) return std::bit_cast<float>(static_cast<uint32_t>(std::stoul(value.at("f32_bits").get<std::string>(), nullptr, 16)));
+  return value.get<float>();
+}
+
+TensorQuantization stored(const emu::Target& t, float scale, int64_t zero_point) {
+  TensorQuantization own = quantization(scale, zero_point, t.storage.activation.type, t.storage.activation.low, t.storage.activation.high);
+  own.symmetry = t.quantize.activation.symmetry;
+  own.kind = t.quantize.activation.scale;
+  own.round = t.quantize.activation.round;
+  return own;
+}
+
+int64_t kept(const emu::Target& t, int64_t value) {
+  return std::clamp(value, t.storage.activation.low, t.storage.activation.high);
+}
+
+// A convolution whose only weight is 1, so that its input is the accumulator.
+struct Scales {
+  float x, w, y;
+  float bias = 0;
+  int64_t zero_point = 0;
+};
+Words conv(const emu::Target& t, const Scales& s, const Words& accumulators) {
+  Net net(t);
+  const auto count = static_cast<int64_t>(accumulators.size());
+  const ValueId x = net.input("x", {1, 1, 1, count}, quantization(s.x, 0, kWide, INT32_MIN, INT32_MAX));
+  TensorQuantization own = quantization(s.w, 0, emu::kS8, -127, 127);
+  own.symmetry = emu::Symmetry::symmetric;
+  const ValueId w = net.constant("w", FloatTensor({1, 1, 1, 1}, {s.w}), own);
+  std::vector<ValueId> inputs{x, w};
+  if (s.bias != 0) {
+    std::optional<TensorQuantization> bias;
+    if (t.quantize.bias_scale == emu::BiasScale::power_of_two) {
+      bias = quantization(s.x * s.w, 0, t.storage.bias.type, t.storage.bias.low, t.storage.bias.high);
+      while (std::fabs(s.bias) / bias->scale[0] > static_cast<float>(t.storage.bias.high)) bias->scale[0] *= 2;
+    }
+    inputs.push_back(net.constant("b", FloatTensor({1}, {s.bias}), bias));
+  }
+  net.output(net.node("Conv", Conv{}, inputs, {1, 1, 1, count}, stored(t, s.y, s.zero_point)));
+  return emu::run(net.lowered().program, {emu::Tensor(kWide, {1, 1, 1, count}, accumulators)})[0].values();
+}
+
+void expect_conv(const char* row, const char* name, const Scales& scales, const Words& accumulators, const Words& expected) {
+  const emu::Target t = target(name);
+  const Words found = conv(t, scales, accumulators);
+  for (size_t i = 0; i < accumulators.size(); ++i) EXPECT_EQ(found[i], kept(t, expected[i])) << row << " through " << name << ", accumulator " << accumulators[i];
+}
+void expect_conv(const char* row, const char* name, const Scales& scales) {
+  expect_conv(row, name, scales, rows().at(row).at("inputs").at("acc"), rows().at(row).at("expected"));
+}
+
+// A list of the file with a scale that the row gives in integers.
+void expect_steps(const char* row, const char* name, const emu::Steps& steps, emu::QScale scale, int64_t bias, int64_t zero_point, const Words& values, const Words& expected) {
+  const emu::Target t = target(name);
+  emu::StepOperands operands;
+  operands.scale = scale, operands.bias = bias, operands.zero_point = zero_point, operands.output = t.storage.activation.type;
+  operands.clamp_low = t.storage.activation.low, operands.clamp_high = t.storage.activation.high;
+  for (size_t i = 0; i < values.size(); ++i) {
+    emu::StepEvents events;
+    EXPECT_EQ(static_cast<int64_t>(emu::requantize(values[i], steps, operands, events)), kept(t, expected[i])) << row << " through " << name << ", value " << values[i];
+  }
+}
+
+Words moved(Words words, int64_t by) {
+  for (int64_t& word : words) word += by;
+  return words;
+}
+
+TEST(PublishedRows, EpiloguesInBinary32) {
+  ASSAY_NEEDS_ROWS();
+  const json& params = rows().at("098").at("params");
+  const Scales scales{number(params.at("s_x")), number(params.at("s_w")), number(params.at("s_out")), number(params.at("bias"))};
+  expect_conv("098", "tensorrt_int8", scales);
+  expect_conv("098", "ppl_cuda_int8", scales);
+  const json& order = rows().at("100");
+  expect_conv("100", "tensorrt_int8", scales, order.at("inputs").at("acc"), order.at("expected").at("stepwise"));
+  expect_conv("100", "tensorrt_int8_fused", scales, order.at("inputs").at("acc"), order.at("expected").at("fused"));
+  const json& tengine = rows().at("105").at("params");
+  const float s_x = number(tengine.at("s_x")), s_w = number(tengine.at("s_w"));
+  expect_conv("105", "tengine", {s_x, s_w, number(tengine.at("s_out")), 50 * (s_x * s_w)});
+  expect_conv("101", "ncnn_int8", {1.0F / 63.5F, 1.0F / 254.0F, 1.0F / 50.0F, 0.1F});
+  expect_conv("069", "icraft_zhuge_bf16scale", {0x1p-8F, 1, 1});
+}
+
+TEST(PublishedRows, RequantizationByAnFp32OrFixedPointRatio) {
+  ASSAY_NEEDS_ROWS();
+  const Words accumulators = rows().at("086").at("inputs").at("acc");
+  expect_conv("086", "xnnpack_qs8_rndnu", {0x1p-8F, 1, 1, 0, 3});
+  expect_conv("087", "xnnpack_qs8", {0x1p-8F, 1, 1, 0, 3});
+  // The rows are about signed words, the library stores unsigned ones: all 128 higher.
+  expect_conv("088", "qnnpack", {0x1p-8F, 1, 1, 0, 131}, accumulators, moved(rows().at("088").at("expected"), 128));
+  expect_conv("089", "qnnpack_q31", {0x1p-8F, 1, 1, 0, 131}, accumulators, moved(rows().at("089").at("expected"), 128));
+  expect_conv("087", "qnnpack_fp32", {0x1p-8F, 1, 1, 0, 131}, accumulators, moved(rows().at("087").at("expected"), 128));
+  const float scale = number(rows().at("090").at("params").at("scale"));
+  expect_conv("090", "xnnpack_qs8_rndnu", {scale, 1, 1});
+  expect_conv("093", "fbgemm", {number(rows().at("093").at("params").at("multiplier")), 1, 1, 0, 10});
+  expect_conv("104", "mnn", {scale, 1, 1, 22 * scale});
+}
+
+TEST(PublishedRows, PowerOfTwoShifts) {
+  ASSAY_NEEDS_ROWS();
+  expect_conv("035", "nxp_int8", {0x1p-5F, 1, 1});
+  expect_conv("035", "nxp_apex", {0x1p-5F, 1, 1});
+  const json& dpu = rows().at("034");
+  expect_conv("034", "xilinx_dpu", {0x1p-5F, 0x1p-6F, 0x1p-7F, 3 * 0x1p-7F}, dpu.at("inputs").at("acc"), dpu.at("expected"));
+  expect_conv("185", "gemmini_shift", {0.5F, 1, 1}, rows().at("185").at("inputs").at("x"), rows().at("185").at("expected"));
+}
+
+TEST(PublishedRows, TwoCuts) {
+  ASSAY_NEEDS_ROWS();
+  for (const char* name : {"icraft_buyi", "icraft_zhuge"}) {
+    const emu::QScale scale{155, {0}, {14}, {}, {3}};
+    const json& row = rows().at("043");
+    expect_steps("043", name, target(name).conv->steps, scale, 10, 0, row.at("inputs").at("acc"), row.at("expected"));
+    const json& compared = rows().at("061");
+    expect_steps("061", name, target(name).conv->steps, {155, {0}, {11}, {}, {3}}, 0, 0, compared.at("inputs").at("acc"), compared.at("expected").at("two_stage"));
+  }
+}
+
+TEST(PublishedRows, MultipliersOf31And15Bits) {
+  ASSAY_NEEDS_ROWS();
+  for (const char* row : {"070", "074"}) {
+    if (rows().count(row) == 0) continue;
+    const json& own = rows().at(row);
+    const auto m = own.at("params").at("m").get<int32_t>();
+    const auto shift = own.at("params").at("shift").get<int>();
+    for (const char* name : {"tflite_int8", "cmsis_nn"}) {
+      expect_steps(row, name, target(name).requantize->steps, emu::QScale::from_tflite(m, shift), 0, 0, own.at("inputs").at("x"), own.at("expected"));
+    }
+  }
+  const json& wide = rows().at("085");
+  const emu::Target t = target("tflite_16x8");
+  emu::Steps steps = t.conv->steps;
+  expect_steps("085", "tflite_16x8", steps, {21845, {0}, {31}}, 0, 0, wide.at("inputs").at("acc_i64"), wide.at("expected"));
+  const json& mul = rows().at("151");
+  Words products;
+  const Words x = mul.at("inputs").at("x"), y = mul.at("inputs").at("y");
+  for (size_t i = 0; i < x.size(); ++i) products.push_back((x[i] + 5) * (y[i] - 7));
+  expect_steps("151", "tflite_int8", target("tflite_int8").mul->steps, emu::QScale::from_tflite(1472560216, -5), 0, -3, products, mul.at("expected"));
+  const json& high = rows().at("110");
+  expect_steps("110", "snpe_dsp", target("snpe_dsp").conv->steps, {1825361152, {0}, {30}}, 0, 0, high.at("inputs").at("acc"), high.at("expected"));
+}
+
+Words sums(const char* name, const TensorQuantization& a, const TensorQuantization& b, const TensorQuantization& y, const Words& first, const Words& second) {
+  Net net(target(name));
+  const auto count = static_cast<int64_t>(first.size());
+  const ValueId x = net.input("a", {count}, a), z = net.input("b", {count}, b);
+  net.output(net.node("Add", Binary{Arithmetic::add}, {x, z}, {count}, y));
+  return emu::run(net.lowered().program, {emu::Tensor(a.storage.type, {count}, first), emu::Tensor(b.storage.type, {count}, second)})[0].values();
+}
+
+TEST(PublishedRows, Sums) {
+  ASSAY_NEEDS_ROWS();
+  const json& tflite = rows().at("145");
+  for (const char* name : {"tflite_int8", "cmsis_nn"}) {
+    const emu::Target t = target(name);
+    const json& p = tflite.at("params");
+    EXPECT_EQ(sums(name, stored(t, number(p.at("s1")), -5), stored(t, number(p.at("s2")), 7), stored(t, number(p.at("so")), -3), tflite.at("inputs").at("x"),
+                   tflite.at("inputs").at("y")),
+              tflite.at("expected").get<Words>())
+        << "145 through " << name;
+  }
+  const json& p = rows().at("148").at("params");
+  const auto both = [&](const char* name) {
+    const emu::Target t = target(name);
+    return sums(name, stored(t, number(p.at("a_scale")), 112), stored(t, number(p.at("b_scale")), 126), stored(t, number(p.at("c_scale")), 124), {158}, {136});
+  };
+  EXPECT_EQ(both("qnnpack"), Words{155});
+  EXPECT_EQ(both("onnxruntime_cpu"), Words{154});
+  const emu::Target dpu = target("xilinx_dpu");
+  const json& aligned = rows().at("149");
+  if (dpu.add->inputs == emu::InputScales::requantize) {
+    EXPECT_EQ(sums("xilinx_dpu", stored(dpu, 0x1p-4F, 0), stored(dpu, 0x1p-6F, 0), stored(dpu, 0x1p-4F, 0), aligned.at("inputs").at("x"), aligned.at("inputs").at("y")),
+              aligned.at("expected").get<Words>());
+  }
+}
+
+TEST(PublishedRows, Averages) {
+  ASSAY_NEEDS_ROWS();
+  const auto mean = [](const emu::Target& t, const Words& window, int64_t zero_point) {
+    Net net(t);
+    const auto width = static_cast<int64_t>(window.size());
+    const TensorQuantization own = stored(t, 0.0625F, zero_point);
+    const ValueId x = net.input("x", {1, 1, 1, width}, own);
+    net.output(net.node("AveragePool", AveragePool{{1, width}}, {x}, {1, 1, 1, 1}, own));
+    return emu::run(net.lowered().program, {emu::Tensor(own.storage.type, {1, 1, 1, width}, window)})[0].values()[0];
+  };
+  for (const auto& [row, name] : {std::pair{"153", "tflite_int8"}, std::pair{"153", "cmsis_nn"}, std::pair{"154", "mnn"}, std::pair{"155", "tosa"}}) {
+    const auto windows = rows().at(row).at("inputs").at("windows").get<std::vector<Words>>();
+    for (size_t i = 0; i < windows.size(); ++i)
+      EXPECT_EQ(mean(target(name), windows[i], 0), rows().at(row).at("expected")[i].get<int64_t>()) << row << " through " << name << ", window " << i;
+  }
+  const auto windows = rows().at("107").at("inputs").at("windows").get<std::vector<Words>>();
+  for (size_t i = 0; i < windows.size(); ++i) EXPECT_EQ(mean(target("onnxruntime_cpu"), windows[i], 128), rows().at("107").at("expected")[i].get<int64_t>()) << "107, window " << i;
+}
+
+TEST(PublishedRows, TablesAndSoftmax) {
+  ASSAY_NEEDS_ROWS();
+  const auto function = [](const emu::Target& t, const Operator& op, const TensorQuantization& in, const TensorQuantization& out, const Words& x) {
+    Net net(t);
+    const auto count = static_cast<int64_t>(x.size());
+    const ValueId id = net.input("x", {1, count}, in);
+    net.output(net.node("Node", op, {id}, {1, count}, out));
+    return emu::run(net.lowered().program, {emu::Tensor(in.storage.type, {1, count}, x)})[0].values();
+  };
+  const emu::Target tosa = target("tosa");
+  EXPECT_EQ(function(tosa, Unary{Function::sigmoid}, stored(tosa, 0.1F, 0), stored(tosa, 0x1p-8F, -128), rows().at("132").at("inputs").at("x")),
+            rows().at("132").at("expected").get<Words>());
+  const emu::Target tflite = target("tflite_int8");
+  if (tflite.table->entries == emu::TableSource::fixed_point) {
+    EXPECT_EQ(function(tflite, Unary{Function::tanh}, stored(tflite, 0.1F, 3), stored(tflite, 0x1p-7F, 0), rows().at("134").at("inputs").at("x")),
+              rows().at("134").at("expected").get<Words>());
+  }
+  if (tflite.softmax_fixed_point) {
+    EXPECT_EQ(function(tflite, Softmax{1}, stored(tflite, 0.1F, 0), stored(tflite, 0x1p-8F, -128), {50, 40, 30, 20, 10}), (Words{35, -68, -106, -120, -125}));
+  }
+}
+
+}  // namespace
+}  // namespace assay::quant
