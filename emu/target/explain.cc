@@ -149,6 +149,9 @@ class Explainer {
   void operators() {
     heading("What each operator does");
     plain("conv", t_.conv, "sums (x - zero point) x (w - zero point) over the window.");
+    if (open("depthwise_conv", true, t_.depthwise_conv ? "the same where each output channel has one input channel." : "as conv.") && t_.depthwise_conv) {
+      steps("then", t_.depthwise_conv->steps);
+    }
     plain("conv_transpose", t_.conv_transpose, "sums the same products, spread instead of gathered.");
     plain("matmul", t_.matmul, "sums (a - zero point) x (b - zero point) over k.");
     if (open("add", t_.add.has_value(), "also sub; adds both operands less their zero points.")) {

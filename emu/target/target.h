@@ -143,6 +143,7 @@ struct Target {
   MultiplierRule multiplier;
   std::optional<Fp32Rule> binary32;  // where any steps compute in binary32
   AccumulateRule accumulate;
+  std::optional<StepsRule> depthwise_conv;  // of convolutions with one input per output channel; none: as conv
   std::optional<StepsRule> conv, conv_transpose, matmul, mul, requantize, leaky_relu;
   std::optional<AddRule> add;  // and sub
   std::optional<ConcatRule> concat;

@@ -150,7 +150,7 @@ class Rules {
 
   template <class Holds>
   bool any_list(const Holds& holds) const {
-    for (const auto* rule : {&t_.conv, &t_.conv_transpose, &t_.matmul, &t_.mul, &t_.requantize, &t_.leaky_relu}) {
+    for (const auto* rule : {&t_.conv, &t_.depthwise_conv, &t_.conv_transpose, &t_.matmul, &t_.mul, &t_.requantize, &t_.leaky_relu}) {
       if (*rule && holds((*rule)->steps)) return true;
     }
     return (t_.add && (holds(t_.add->operand_steps) || holds(t_.add->steps))) || (t_.concat && holds(t_.concat->steps)) || (t_.average_pool && holds(t_.average_pool->steps)) ||
@@ -162,6 +162,7 @@ class Rules {
     if (!sum.is_signed) add({"accumulate.accumulator"}, "must be signed: products of integers with zero points are");
     const IntType word{static_cast<uint8_t>(t_.storage.activation.type.bits + 1), true};  // x - zero point
     if (t_.conv) steps({"ops.conv.steps", true, true, true, sum}, t_.conv->steps);
+    if (t_.depthwise_conv) steps({"ops.depthwise_conv.steps", true, true, true, sum}, t_.depthwise_conv->steps);
     if (t_.conv_transpose) steps({"ops.conv_transpose.steps", true, true, true, sum}, t_.conv_transpose->steps);
     if (t_.matmul) steps({"ops.matmul.steps", true, true, true, sum}, t_.matmul->steps);
     if (t_.mul) steps({"ops.mul.steps", false, true, true, sum}, t_.mul->steps);

@@ -8,8 +8,10 @@ namespace assay::quant {
 namespace {
 
 // The list of steps that the node's sums go through; null for other operators.
-const emu::Steps* steps_of(const Node& node, const emu::Target& target) {
-  if (std::holds_alternative<Conv>(node.op) && target.conv) return &target.conv->steps;
+const emu::Steps* steps_of(const Node& node, const Shape& weight, const emu::Target& target) {
+  const auto* conv = std::get_if<Conv>(&node.op);
+  if (conv != nullptr && target.depthwise_conv && is_depthwise(*conv, weight)) return &target.depthwise_conv->steps;
+  if (conv != nullptr && target.conv) return &target.conv->steps;
   if (std::holds_alternative<ConvTranspose>(node.op) && target.conv_transpose) return &target.conv_transpose->steps;
   if (std::holds_alternative<MatMul>(node.op) && target.matmul) return &target.matmul->steps;
   return nullptr;
@@ -55,7 +57,8 @@ bool fit(Quantized& quantized, const Node& node, const emu::Steps& steps) {
 void fit_weights_to_multiplier(Quantized& quantized) {
   if (quantized.target.multiplier.form != emu::MultiplierForm::nearest) return;
   for (const Node& node : quantized.graph.nodes) {
-    const emu::Steps* steps = steps_of(node, quantized.target);
+    if (node.inputs.size() < 2) continue;
+    const emu::Steps* steps = steps_of(node, quantized.graph.value(node.inputs[1]).shape, quantized.target);
     if (steps == nullptr || !quantized.graph.is_constant(node.inputs[1]) || !quantized.tensors[node.inputs[1]]) continue;
     if (quantized.graph.value(node.inputs[1]).given) continue;  // words that are there already keep their scale
     // A scale that moved may move the first cut, which depends on the bias in its steps: until it stands still.

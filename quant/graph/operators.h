@@ -17,6 +17,10 @@ struct Conv {
   std::vector<int64_t> dilation{1, 1};
   int64_t groups = 1;
 };
+// Whether each output channel has an input channel of its own.
+inline bool is_depthwise(const Conv& op, const Shape& weight) {
+  return op.groups > 1 && weight.size() == 4 && weight[0] == op.groups && weight[1] == 1;
+}
 // inputs: x, w [I, O/groups, KH, KW], optionally b [O].
 struct ConvTranspose {
   std::vector<int64_t> stride{1, 1};

@@ -52,7 +52,9 @@ void lower(const Conv& op, const Node& node, Lowering& lowering) {
   SumLayout layout{0, w[0], std::vector<size_t>(outputs * terms), std::vector<size_t>(outputs)};
   for (size_t i = 0; i < layout.sum_of.size(); ++i) layout.sum_of[i] = i / terms;
   std::iota(layout.channel_of.begin(), layout.channel_of.end(), size_t{0});
-  const Weighted own = lower_weighted(node, rule->steps, "ops.conv.steps", layout, lowering);
+  const bool own_unit = is_depthwise(op, w) && lowering.target().depthwise_conv;
+  const Weighted own = own_unit ? lower_weighted(node, lowering.target().depthwise_conv->steps, "ops.depthwise_conv.steps", layout, lowering)
+                                : lower_weighted(node, rule->steps, "ops.conv.steps", layout, lowering);
   lowering.emit(node, emu::Conv{own.x, own.w, own.bias, op.stride, op.pads, op.dilation, op.groups, own.zx, own.zw, own.acc, lowering.target().accumulate.order, own.requant});
 }
 

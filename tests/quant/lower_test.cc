@@ -113,6 +113,7 @@ FloatTensor noise(std::mt19937_64& random, const Shape& shape, float magnitude) 
 
 // conv+relu, depthwise conv, residual add, average pool, matmul: the reals with every value fake-quantized, and the words that the Program gives for the same input.
 struct EndToEnd {
+  static constexpr size_t kMean = 3;  // the node of the average
   explicit EndToEnd(const emu::Target& target) : net(target), random(20240607) {
     const bool shifts = target.multiplier.bits == 1;
     const auto scale = [&](float real, float power) { return shifts ? power : real; };
@@ -149,7 +150,12 @@ struct EndToEnd {
     }
     return net.constant(name, noise(random, shape, magnitude), own);
   }
-  ValueId bias(const std::string& name, int64_t channels) { return net.constant(name, noise(random, {channels}, 0.5F)); }
+  ValueId bias(const std::string& name, int64_t channels) {
+    const emu::Target& t = net.q.target;
+    std::optional<TensorQuantization> own;
+    if (t.quantize.bias_scale == emu::BiasScale::power_of_two) own = quantization(0x1p-7F, 0, t.storage.bias.type, t.storage.bias.low, t.storage.bias.high);
+    return net.constant(name, noise(random, {channels}, 0.5F), own);
+  }
 
   // Words by node output, from reals.
   std::vector<std::vector<int64_t>> simulate(const FloatTensor& input) {
@@ -186,7 +192,11 @@ struct Outputs : emu::Observer {
 };
 
 // Each node's words within one step of the simulation, two from the third node on, where small differences have travelled. A multiplier of few bits is itself wrong by up to
-// half of 2^-bits of the largest word, which comes on top.
+// half of 2^-bits of the largest word, which comes on top; so does what a mean loses whose reciprocal is cut or is a factor of few bits.
+bool has_rough_means(const emu::Target& target) {
+  return target.average_pool && (target.average_pool->count_scale == emu::CountScale::floor_24 || target.average_pool->count_scale == emu::CountScale::factor);
+}
+
 void expect_close(const emu::Target& target) {
   EndToEnd both(target);
   Lowered lowered;
@@ -203,14 +213,15 @@ void expect_close(const emu::Target& target) {
   const int word_bits = target.storage.activation.type.bits, multiplier_bits = target.multiplier.bits;
   const int64_t coarse = multiplier_bits == 1 || multiplier_bits > word_bits + 4 ? 0 : int64_t{1} << std::max(0, word_bits - multiplier_bits);
   for (size_t n = 0; n < expected.size(); ++n) {
-    const int64_t allowed = (n < 2 ? 1 : 2) + coarse;
+    const bool rough = n >= EndToEnd::kMean && has_rough_means(target);
+    const int64_t allowed = (n < 2 ? 1 : 2) + coarse + (rough ? 2 : 0);
     size_t equal = 0, saturated = 0;
     for (size_t i = 0; i < expected[n].size(); ++i) {
       EXPECT_LE(std::abs(outputs.words[n][i] - expected[n][i]), allowed) << target.name << " node " << n << " element " << i;
       equal += outputs.words[n][i] == expected[n][i];
       saturated += outputs.words[n][i] == target.storage.activation.low || outputs.words[n][i] == target.storage.activation.high;
     }
-    EXPECT_GE(equal * 10, expected[n].size() * (coarse == 0 ? 7 : 4)) << target.name << " node " << n << ": most are equal";
+    if (!rough) EXPECT_GE(equal * 10, expected[n].size() * (coarse == 0 ? 7 : 4)) << target.name << " node " << n << ": most are equal";
     EXPECT_LE(saturated * 2, expected[n].size()) << target.name << " node " << n << ": the test sees something";
   }
 }

@@ -117,6 +117,34 @@ TEST(LowerConv, TwoCutsGiveThePublishedRow) {
   for (size_t i = 0; i < expected.size(); ++i) EXPECT_EQ(result(p, accumulators[i]), expected[i]) << accumulators[i];
 }
 
+// 201 * 2^-13 in one cut, on a chip whose other convolutions have two.
+TEST(LowerConv, DepthwiseConvolutionsGoTheirOwnWay) {
+  emu::Target target = real_target();
+  target.quantize.activation.symmetry = emu::Symmetry::symmetric;
+  target.storage.bias = {emu::IntType{16, true}, -32767, 32767};
+  target.multiplier.form = emu::MultiplierForm::nearest;
+  target.multiplier.bits = 8, target.multiplier.min_right = {8}, target.multiplier.max_right = {16}, target.multiplier.max_first = {5};
+  target.conv = emu::StepsRule{parse_steps("shift_right first half_up; saturate 16; add_bias; saturate 16; multiply; shift_right scale half_up; saturate output; clamp")};
+  target.depthwise_conv = emu::StepsRule{parse_steps("add_bias; multiply; shift_right scale half_up; saturate output; clamp")};
+  const float s_w = 201 * 0x1p-13F;
+  const emu::IntType wide{16, true};
+  const auto net_of = [&](int64_t groups) {
+    Net net(target);
+    const ValueId x = net.input("x", {1, 2, 1, 1}, quantization(1, 0, wide, -32768, 32767));
+    const Shape shape{2, 2 / groups, 1, 1};
+    const ValueId w = net.constant("w", FloatTensor(shape, std::vector<float>(static_cast<size_t>(4 / groups), s_w)), symmetric(s_w));
+    const ValueId b = net.constant("b", FloatTensor({2}, {100 * s_w, 100 * s_w}));
+    net.output(net.node("Conv", Conv{.groups = groups}, {x, w, b}, {1, 2, 1, 1}, symmetric(1)));
+    return net.lowered().program;
+  };
+  const emu::Program depthwise = net_of(2);
+  const Words accumulators{4000, -4000, 20, -20, 5200}, expected{101, -96, 3, 2, 127};
+  for (size_t i = 0; i < expected.size(); ++i) EXPECT_EQ(emu::run(depthwise, {emu::Tensor(wide, {1, 2, 1, 1}, Words{accumulators[i], 0})})[0].values()[0], expected[i]);
+  EXPECT_EQ(depthwise.step_lists.at(only<emu::Conv>(depthwise).requant.steps.index), target.depthwise_conv->steps);
+  const emu::Program dense = net_of(1);
+  EXPECT_EQ(dense.step_lists.at(only<emu::Conv>(dense).requant.steps.index), target.conv->steps);
+}
+
 TEST(FitWeights, TakesUpTheDifferenceToALegalMultiplier) {
   emu::Target target = real_target();
   target.multiplier.form = emu::MultiplierForm::nearest;
