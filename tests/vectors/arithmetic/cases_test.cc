@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <random>
 
 #include "emu/base/error.h"
@@ -50,7 +51,7 @@ class Draw {
       case ArithOp::quantize: return with_bounds({pick_.in(0, UINT32_MAX), pick_.in(0x30000000, 0x40000000), zero()});
       case ArithOp::requantize: {
         const int64_t size = pick_.in(8, 28);
-        Operands o{pick_.in(-(Wide{1} << size), Wide{1} << size), pick_.in(-1000, 1000)};
+        Operands o{pick_.in(-(Wide{1} << size), Wide{1} << size), pick_.in(std::max<int64_t>(-1000, t_.storage.bias.low), std::min<int64_t>(1000, t_.storage.bias.high))};
         add_scale(o, static_cast<int>(size) - 6);
         add_words(o);
         o.push_back(zero());
