@@ -92,7 +92,8 @@ void keys(V& visitor, Target& t) {
   visitor.supported("binary32", t.binary32);
   visitor.section("accumulate", [&](V& v) { v.source(), keys(v, t.accumulate); });
   visitor.section("ops", [&](V& v) {
-    v.supported("conv", t.conv), v.supported("depthwise_conv", t.depthwise_conv), v.supported("conv_transpose", t.conv_transpose), v.supported("matmul", t.matmul), v.supported("add", t.add), v.supported("mul", t.mul);
+    v.supported("conv", t.conv), v.supported("depthwise_conv", t.depthwise_conv), v.supported("conv_transpose", t.conv_transpose), v.supported("matmul", t.matmul),
+        v.supported("add", t.add), v.supported("mul", t.mul);
     v.supported("concat", t.concat), v.supported("max_pool", t.max_pool), v.supported("average_pool", t.average_pool), v.supported("requantize", t.requantize);
     v.supported("leaky_relu", t.leaky_relu), v.supported("table", t.table), v.supported("softmax", t.softmax), v.supported("softmax_fixed_point", t.softmax_fixed_point),
         v.supported("pad", t.pad), v.supported("reshape", t.reshape);

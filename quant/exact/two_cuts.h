@@ -18,9 +18,9 @@ struct BiasWords {
 };
 
 // ratios: {s_x, s_w[c]} / {s_y}. The first cut is the least with which every channel's bias, round(b / (s_x * s_w[c]) / 2^first), fits its storage (rule.max_first at most) and
-// every second cut is legal; then each channel gets the pair of multiplier and second shift whose value is nearest, the shift between rule.min_right and rule.max_right. Empty
-// where a ratio has no pair, and `problem` says why. (Source: the published quantizer headers of Icraft, quantize_common: equal first cut over channels, exponents of bias and
-// weight.)
+// every second cut is legal, or less where a large ratio would have no legal second cut (the bias saturates); then each channel gets the pair of multiplier and second shift whose
+// value is nearest, the shift between rule.min_right and rule.max_right. Empty where a ratio has no pair, and `problem` says why. (Source: the published quantizer headers of
+// Icraft, quantize_common: equal first cut over channels, exponents of bias and weight.)
 std::vector<emu::QScale> two_cut_scales(const std::vector<Ratio>& ratios, const BiasWords& bias, const emu::Steps& steps, const emu::MultiplierRule& rule, std::string& problem);
 
 }  // namespace assay::quant

@@ -39,7 +39,9 @@ GivenQuantization read_given(const Call& call, size_t scale, const std::string& 
   given.scale = scales.reals;
   const auto count = static_cast<int64_t>(given.scale.size());
   if (count != 1 && (!axis || count != channels)) {
-    throw InputError("states " + std::to_string(count) + " scales of " + of + (axis ? ", which has " + std::to_string(channels) + " channels" : "; expected one"));
+    const std::string problem = "states " + std::to_string(count) + " scales of " + of;
+    if (!axis) throw Unsupported(problem + "; a tensor that is no weight has one", {});
+    throw InputError(problem + ", which has " + std::to_string(channels) + " channels");
   }
   for (const float one : given.scale) {
     if (!(one > 0) || !std::isfinite(one)) throw InputError("states a scale of " + of + " of " + std::to_string(one) + "; a scale is positive and finite");
@@ -48,7 +50,7 @@ GivenQuantization read_given(const Call& call, size_t scale, const std::string& 
   given.type = fallback;
   if (!call.has(scale + 1)) return given;
   const Constant& zeros = call.constant(scale + 1, "zero point of " + of);
-  if (zeros.kind != Kind::integer || !zeros.type || zeros.size() == 0) throw InputError("its zero point of " + of + " is no tensor of integers");
+  if (zeros.kind != Kind::integer || !zeros.type || zeros.size() == 0) throw Unsupported("its zero point of " + of + " is not stated as integers", {});
   if (zeros.size() != 1 && zeros.size() != scales.size()) {
     throw InputError("states " + std::to_string(zeros.size()) + " zero points of " + of + " beside " + std::to_string(count) + " scales");
   }

@@ -64,7 +64,7 @@ TEST(VectorsCommand, RefusesBadInput) {
   refused("--target nxp_int8 --against ops.conv.step[2]=x", 2, "did you mean 'ops.conv.steps[2]'");
   refused("--target nxp_int8 --against multiplier.bits=77", 2, "multiplier.bits");
   refused("--target nxp_int8 --op rounding -o no/such/folder/x.json", 2, "cannot write");
-  refused("--target '" + kExamples + "fbgemm.toml' --op add", 3, "ops.add.supported = false");
+  refused("--target onnxruntime_cpu --op add", 3, "computes in binary32");
 }
 
 TEST(VectorsCommand, ExampleTargetsAreComplete) {

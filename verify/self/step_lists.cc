@@ -22,7 +22,8 @@ std::vector<Named> lists_of(const emu::Target& t) {
   const auto add = [&](const char* name, const auto& rule) {
     if (rule) lists.push_back({std::string("steps of ops.") + name, &rule->steps});
   };
-  add("conv", t.conv), add("depthwise_conv", t.depthwise_conv), add("conv_transpose", t.conv_transpose), add("matmul", t.matmul), add("mul", t.mul), add("requantize", t.requantize), add("leaky_relu", t.leaky_relu);
+  add("conv", t.conv), add("depthwise_conv", t.depthwise_conv), add("conv_transpose", t.conv_transpose), add("matmul", t.matmul), add("mul", t.mul),
+      add("requantize", t.requantize), add("leaky_relu", t.leaky_relu);
   add("add", t.add), add("concat", t.concat), add("average_pool", t.average_pool), add("softmax", t.softmax);
   if (t.add) lists.push_back({"operand_steps of ops.add", &t.add->operand_steps});
   for (Named& list : lists) list.begins_in_fp32 = t.add && list.steps == &t.add->steps && emu::ends_in_fp32(t.add->operand_steps);

@@ -71,6 +71,17 @@ TEST(TwoCuts, TheFirstCutMakesRoomForTheBias) {
   EXPECT_EQ(scales({ratio}, bias)[0].first.bits, 0);
 }
 
+TEST(TwoCuts, ALargeRatioOfOneChannelLimitsTheCutThatAnotherNeeds) {
+  // 255 * 2^-8 leaves no room for a first cut, whatever the other channel's bias.
+  BiasWords bias = kNoBias;
+  bias.values = {0.0F, 10.0F};
+  const auto found = scales({{{std::ldexp(255.0, -8), 1.0}, {1.0}}, {{0.01, 0.01}, {1.0 / 16}}}, bias);
+  ASSERT_EQ(found.size(), 2U);
+  EXPECT_EQ(found[0].first.bits, 0);
+  EXPECT_EQ(found[1].first.bits, 0);
+  EXPECT_EQ(found[0].multiplier, 255);
+}
+
 TEST(TwoCuts, ARatioBeyondTheLargestPairIsRefusedInWords) {
   std::string problem;
   EXPECT_TRUE(two_cut_scales({{{2.0, 1.0}, {1.0}}}, kNoBias, kSteps, rule(), problem).empty());

@@ -39,7 +39,11 @@ Seen see(const emu::Target& target, ArithOp op, const Level& level, uint64_t lim
 }
 
 TEST(Stimuli, LevelOneHasTensOfThousandsOfTellingCases) {
+  // Every fifth at level 1: a target takes seconds, and what makes its cases is the same for all.
+  const bool all = std::getenv("ASSAY_LEVEL") != nullptr && std::string(std::getenv("ASSAY_LEVEL")) == "2";
+  size_t turn = 0;
   for (const emu::Target& target : all_targets()) {
+    if (!all && turn++ % 5 != 0) continue;
     for (const ArithOp op : kAllArithOps) {
       if (lacks(target, op)) continue;
       const Seen seen = see(target, op, {1, 1});
