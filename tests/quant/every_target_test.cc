@@ -13,6 +13,7 @@
 #include "quant/graph/passes/passes.h"
 #include "quant/lower.h"
 #include "quant/onnx/import_onnx.h"
+#include "tests/oracle/level.h"
 #include "vectors/inputs.h"
 
 namespace assay::quant {
@@ -84,7 +85,7 @@ TEST_P(EveryTarget, RunsTheEmbeddedNetworkAndItsProgramSurvivesTextAndFile) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(EveryFile, EveryTarget, testing::ValuesIn(emu::list_targets(std::string(ASSAY_SOURCE_DIR) + "/emu/targets")),
+INSTANTIATE_TEST_SUITE_P(EveryFile, EveryTarget, testing::ValuesIn(oracle::in_turn(emu::list_targets(std::string(ASSAY_SOURCE_DIR) + "/emu/targets"))),
                          [](const auto& file) { return std::filesystem::path(file.param).stem().string(); });
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "emu/target/load_target.h"
+#include "tests/oracle/level.h"
 
 namespace assay::verify {
 namespace {
@@ -25,7 +26,7 @@ class SelfOnEveryTarget : public testing::TestWithParam<std::string> {};
 TEST_P(SelfOnEveryTarget, KernelsReferenceAndOracleAgree) {
   expect_equal(emu::load_target(GetParam()));
 }
-INSTANTIATE_TEST_SUITE_P(EveryFile, SelfOnEveryTarget, testing::ValuesIn(emu::list_targets(std::string(ASSAY_SOURCE_DIR) + "/emu/targets")),
+INSTANTIATE_TEST_SUITE_P(EveryFile, SelfOnEveryTarget, testing::ValuesIn(oracle::in_turn(emu::list_targets(std::string(ASSAY_SOURCE_DIR) + "/emu/targets"))),
                          [](const auto& file) { return std::filesystem::path(file.param).stem().string(); });
 
 TEST(Self, TheyAgreeOnTargetsThatAreNotBuiltIn) {

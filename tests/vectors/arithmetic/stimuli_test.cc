@@ -5,6 +5,7 @@
 #include <set>
 
 #include "emu/target/load_target.h"
+#include "tests/oracle/level.h"
 
 namespace assay::vectors {
 namespace {
@@ -14,6 +15,10 @@ std::vector<emu::Target> all_targets() {
   for (const auto& path : emu::list_targets(emu::default_targets_dir())) targets.push_back(emu::load_target(path));
   for (const char* name : {"tflite_single", "fbgemm_int_bias"}) targets.push_back(emu::load_target(std::string(ASSAY_SOURCE_DIR) + "/docs/examples/targets/" + name + ".toml"));
   return targets;
+}
+
+emu::Target first_target() {
+  return emu::load_target(std::string(ASSAY_SOURCE_DIR) + "/emu/targets/nxp_int8.toml");
 }
 
 struct Seen {
@@ -43,7 +48,7 @@ TEST(Stimuli, LevelOneHasTensOfThousandsOfTellingCases) {
   const bool all = std::getenv("ASSAY_LEVEL") != nullptr && std::string(std::getenv("ASSAY_LEVEL")) == "2";
   size_t turn = 0;
   for (const emu::Target& target : all_targets()) {
-    if (!all && turn++ % 5 != 0) continue;
+    if (!all && turn++ % (5 * oracle::kTargetStride) != 0) continue;
     for (const ArithOp op : kAllArithOps) {
       if (lacks(target, op)) continue;
       const Seen seen = see(target, op, {1, 1});
@@ -60,7 +65,7 @@ TEST(Stimuli, LevelOneHasTensOfThousandsOfTellingCases) {
 }
 
 TEST(Stimuli, TheSameSeedGivesTheSameCases) {
-  const emu::Target target = all_targets().front();
+  const emu::Target target = first_target();
   for (const ArithOp op : kAllArithOps) EXPECT_EQ(see(target, op, {1, 5}, 10000).hash, see(target, op, {1, 5}, 10000).hash) << to_string(op);
   for (const ArithOp op : {ArithOp::rounding, ArithOp::quantize, ArithOp::requantize}) {
     EXPECT_EQ(see(target, op, {1, 5}).hash, see(target, op, {1, 5}).hash) << to_string(op);
@@ -69,12 +74,12 @@ TEST(Stimuli, TheSameSeedGivesTheSameCases) {
 }
 
 TEST(Stimuli, StopWhenNoMoreAreWanted) {
-  for (const ArithOp op : kAllArithOps) EXPECT_EQ(see(all_targets().front(), op, {2, 1}, 7).cases, 7U) << to_string(op);
+  for (const ArithOp op : kAllArithOps) EXPECT_EQ(see(first_target(), op, {2, 1}, 7).cases, 7U) << to_string(op);
 }
 
 TEST(Stimuli, LevelTwoHasMillions) {
   if (std::getenv("ASSAY_LEVEL") == nullptr || std::string(std::getenv("ASSAY_LEVEL")) != "2") GTEST_SKIP() << "set ASSAY_LEVEL=2: some seconds for each operation";
-  const emu::Target target = all_targets().front();
+  const emu::Target target = first_target();
   for (const ArithOp op : kAllArithOps) EXPECT_GE(see(target, op, {2, 1}).cases, 1000000U) << to_string(op);
 }
 
