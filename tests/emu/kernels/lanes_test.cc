@@ -49,5 +49,26 @@ TEST(FastSteps, FactorsAndProductsBeyond64BitsAreExactInTheCommonForm) {
   expect_the_definition("multiply; shift_right 62 floor; saturate output", {constants}, result, {int64_t{1} << 33, -(int64_t{1} << 33), int64_t{1} << 31});
 }
 
+TEST(FastSteps, AFirstCutInTheCommonFormIsNotTheRightShift) {
+  const ChannelConstants constants{0, {3, LeftShift{0}, RightShift{7}, {}, RightShift{2}}};
+  expect_the_definition("multiply; shift_right first half_up; saturate output", {constants}, {"y", {}, kS8, 0, {}}, {0, 1, 50, -50, 1000, -1000});
+}
+
+// No list of the common form: what takes one pass asks for its sum with the bias by itself.
+TEST(FastSteps, ABiasCountsInTheLanesOfAnyList) {
+  const ChannelConstants constants{INT32_MAX, {}};
+  expect_the_definition("add_bias; saturate 40; shift_right 24 floor; saturate output", {constants}, {"y", {}, kS8, 0, {}}, {1 << 20, -(1 << 20)});
+}
+
+TEST(FastSteps, AValueThatWrapsIntoAnUnsignedTypeTakesTheLanesWithIt) {
+  expect_the_definition("wrap output; shift_left 24; shift_right 25 floor", {ChannelConstants{}}, {"y", {}, kU8, 0, {}}, {-1, 0, 1});
+}
+
+// 2^-20 and its multiples are subnormal numbers of fp16; times 2^24 they are integers.
+TEST(FastSteps, SubnormalNumbersOfAShorterFormatStay) {
+  const ChannelConstants constants{0, {1, LeftShift{0}, RightShift{0}, {{0x35800000U}, {}, {0x4b800000U}, {}}}};
+  expect_the_definition("to_fp32; mul_fp32 scale; round_fp32 fp16 half_even; mul_fp32 output; to_int half_even; clamp", {constants}, {"y", {}, kS8, 0, {}}, {0, 1, 5, -3});
+}
+
 }  // namespace
 }  // namespace assay::emu

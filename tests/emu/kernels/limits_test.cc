@@ -2,6 +2,7 @@
 // one piece of a row holds. Random operands come there too seldom.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <functional>
 #include <string>
 #include <utility>
@@ -118,6 +119,45 @@ TEST(Limits, OperandsFarBelowTheirZeroPointAreExact) {
   op.scale_a = {1}, op.scale_b = {1}, op.operand_steps = {1};
   op.acc = {IntType{48, true}, Overflow::wrap};
   c.expect_the_reference(op);
+}
+
+TEST(Limits, ASumInBinary32IsRefusedWhereAnOperandCouldOverflowItsSteps) {
+  Case c(kS8, {1}, "to_int half_even; saturate output");
+  c.program.step_lists.push_back(parse_steps("saturate 8; to_fp32"));
+  c.program.step_lists.push_back(parse_steps("saturate 9; to_fp32"));
+  Add op;
+  op.a = c.input(filled(kU8, {1}, 200)), op.b = c.input(filled(kS8, {1}, 100));
+  op.operand_steps = {1};
+  EXPECT_NE(c.why_reference(op).find("operand's step can overflow"), std::string::npos);
+  std::swap(op.a, op.b);
+  EXPECT_NE(c.why_reference(op).find("operand's step can overflow"), std::string::npos);
+  op.operand_steps = {2};
+  c.expect_the_reference(op);
+}
+
+TEST(Limits, TablesOfSignedWordsBeginAtTheLeast) {
+  for (const IntType type : {IntType{12, true}, IntType{9, false}, kS16}) {
+    Case c(kS8, {4}, "saturate output");
+    TableLookup op;
+    op.x = c.input({type, {4}, {static_cast<int64_t>(type.min()), 1, 200, static_cast<int64_t>(type.max())}});
+    Tensor table(kS8, {table_entries(type, op.form)});
+    for (size_t i = 0; i < table.size(); ++i) table.set(i, static_cast<int64_t>(i * 7 % 251) - 125);
+    op.table = c.constant(std::move(table));
+    c.expect_the_reference(op);
+  }
+}
+
+TEST(Limits, BytesAreTransposedByEveryPermutation) {
+  const Shape shape{3, 4, 5};
+  Tensor x(kS8, shape);
+  for (size_t i = 0; i < x.size(); ++i) x.set(i, static_cast<int64_t>(i));
+  Transpose op{{}, {0, 1, 2}};
+  do {
+    Case c(kS8, {}, "saturate output");
+    for (size_t i = 0; i < 3; ++i) c.program.values.back().shape.push_back(shape[static_cast<size_t>(op.permutation[i])]);
+    op.x = c.input(x);
+    c.expect_the_reference(op);
+  } while (std::next_permutation(op.permutation.begin(), op.permutation.end()));
 }
 
 // The register for sums of few terms is narrow, what it is spilled into is not: 70000 * 255 * 127 leaves even that.
