@@ -91,7 +91,7 @@ Fp32 add_finite(Unpacked a, Unpacked b) {
     sticky = true;
   }
   if (a.negative == b.negative) return rounded(a.negative, a.significand + smaller, a.exponent, sticky);
-  if (a.significand == smaller && !sticky) return signed_zero(false);
+  if (a.significand == smaller) return signed_zero(false);  // nothing was cut: a number that was is far smaller
   // Equal tops: the smaller place may still belong to the larger number.
   if (a.significand < smaller) return rounded(b.negative, smaller - a.significand, a.exponent, false);
   return rounded(a.negative, a.significand - smaller - (sticky ? 1 : 0), a.exponent, sticky);

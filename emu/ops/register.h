@@ -45,7 +45,7 @@ class Register {
   }
 
   // No partial sum of terms whose magnitudes add up to `worst` can leave the register, in any order: a plain sum is what it holds.
-  bool never_overflows(Wide worst) const { return accumulator_.type.is_signed && fits(accumulator_, worst); }
+  bool never_overflows(Wide worst) const { return fits(accumulator_, worst); }
 
  private:
   Accumulator accumulator_;
