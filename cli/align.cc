@@ -16,6 +16,8 @@
 namespace assay::cli {
 namespace {
 
+constexpr const char* kGolden = "/golden";
+
 struct AlignOptions {
   ModelOptions model;
   std::string inputs;
@@ -46,7 +48,7 @@ golden::Alignment align_samples(const Pipeline& pipeline, const std::vector<vect
 }
 
 void write_bundle(const Pipeline& pipeline, const std::vector<vectors::Sample>& samples, const AlignOptions& options) {
-  golden::BundleWriter writer(options.out + "/golden", pipeline.lowered.program, pipeline.info);
+  golden::BundleWriter writer(options.out + kGolden, pipeline.lowered.program, pipeline.info);
   Progress progress("golden", options.model.output.quiet);
   parallel_for(samples.size(), thread_count(options.model.output), [&](size_t i) {
     writer.write_sample(samples[i].name, quant::quantize_inputs(pipeline.lowered.program, load(samples[i], pipeline.inputs, pipeline.preprocessing)));
@@ -58,6 +60,7 @@ void write_bundle(const Pipeline& pipeline, const std::vector<vectors::Sample>& 
 int align(const AlignOptions& options) {
   if (options.inputs.empty() && options.model.calibration.empty()) throw InputError("neither --inputs nor --calibration is given; there is nothing to align on");
   make_output_folder(options.out);
+  if (options.golden) golden::require_free(options.out + kGolden);
   const Pipeline pipeline = prepare(options.model);
   const auto samples = vectors::find_samples(options.inputs.empty() ? options.model.calibration : options.inputs, pipeline.inputs);
   const auto labels = options.labels.empty() ? std::vector<int64_t>{} : vectors::load_labels(options.labels, samples);

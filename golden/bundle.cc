@@ -117,19 +117,31 @@ class Recorder : public emu::Observer {
   std::string folder_;
 };
 
+std::string without_slash(std::string dir) {
+  while (dir.size() > 1 && dir.back() == '/') dir.pop_back();
+  return dir;
+}
+
+constexpr const char* kPartial = ".partial";
+
 }  // namespace
 
+void require_free(const std::string& dir) {
+  const std::string plain = without_slash(dir), partial = plain + kPartial;
+  std::error_code error;
+  if (fs::exists(plain, error) && !(fs::is_directory(plain, error) && fs::is_empty(plain, error))) {
+    throw InputError("the golden bundle '" + plain + "' is there already: remove it or choose another folder");
+  }
+  if (fs::exists(partial, error)) throw InputError("'" + partial + "' is there already, left by an interrupted run or written by another one: remove it if nothing writes to it");
+}
+
 BundleWriter::BundleWriter(std::string dir, const emu::Program& program, BundleInfo info) {
-  while (dir.size() > 1 && dir.back() == '/') dir.pop_back();
+  dir = without_slash(dir);
   state_ = std::make_unique<State>(dir, program, std::move(info));
   State& s = *state_;
-  s.partial = dir + ".partial";
+  s.partial = dir + kPartial;
+  require_free(dir);
   std::error_code error;
-  if (fs::exists(dir, error) && !(fs::is_directory(dir, error) && fs::is_empty(dir, error))) {
-    throw InputError("the golden bundle '" + dir + "' is there already: remove it or choose another folder");
-  }
-  if (fs::exists(s.partial, error))
-    throw InputError("'" + s.partial + "' is there already, left by an interrupted run or written by another one: remove it if nothing writes to it");
   if (const fs::path parent = fs::path(dir).parent_path(); !parent.empty()) fs::create_directories(parent, error);
   make_folder(s.partial);
   s.made = true;

@@ -28,6 +28,9 @@ struct BundleInfo {
   std::string target, target_sha256;
 };
 
+// InputError where a bundle cannot be written to `dir` because something is there already, or a ".partial" beside it: to be asked before a long run.
+void require_free(const std::string& dir);
+
 // Collects one sample's tensors as the machine runs and writes them under dir/<sample>/.
 class BundleWriter {
  public:

@@ -250,10 +250,12 @@ class Bench {
     const auto zero = zeros();
     if (zero.empty()) return state(ArithOp::average_pool, "not asked: no zero point that both can have");
     const auto words = relative_words(a_.storage.activation.type, zero[0].a, b_.storage.activation.type, zero[0].b);
-    for (const Scales& scales : few_) {
+    const bool joint = a_.average_pool->inputs == emu::InputScales::joint || b_.average_pool->inputs == emu::InputScales::joint;
+    for (const Scales& scales : joint ? std::vector<Scales>{{1, 1}} : few_) {
       for (const int64_t count : kCounts) average(scales, count, zero[0], words.front(), words.back());
     }
-    state(ArithOp::average_pool, asked_text("each with windows of 1, 2, 3, 4, 7, 9, 16, 25 or 49 words and every sum of at most 2^16 in magnitude"));
+    state(ArithOp::average_pool, asked_text("each with windows of 1, 2, 3, 4, 7, 9, 16, 25 or 49 words and every sum of at most 2^16 in magnitude") +
+                                     (joint ? "; input and output of one scale, as one of the two demands" : ""));
   }
 
   void average(const Scales& scales, int64_t count, const Zeros& zero, int64_t low, int64_t high) {

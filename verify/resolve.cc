@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstdio>
 
+#include "quant/calibrate/derivations.h"
 #include "quant/exact/ratio.h"
 
 namespace assay::verify {
@@ -59,6 +60,15 @@ std::optional<emu::QScale> resolve(const emu::Target& target, const emu::Steps& 
 
 std::optional<emu::QScale> resolve_average(const emu::Target& target, const Scales& scales, int64_t count, std::string& problem) {
   const emu::AverageRule& rule = *target.average_pool;
+  if (rule.inputs == emu::InputScales::joint && scales.in != scales.out) {
+    problem = "ops.average_pool.inputs is \"joint\": the output has the input's scale";
+    return std::nullopt;
+  }
+  if (rule.count_scale != emu::CountScale::ratio) {
+    const auto side = static_cast<int64_t>(std::sqrt(static_cast<double>(count)));
+    const int64_t height = side * side == count ? side : 1;
+    return quant::count_reciprocal(rule.count_scale, count, static_cast<int>(height), static_cast<int>(count / height), rule.steps);
+  }
   if (rule.form == emu::AverageForm::divide) return quant::decompose_divided({{scales.in}, {scales.out}, 0}, target.multiplier, problem);
   return quant::decompose({{scales.in}, {scales.out, static_cast<double>(count)}, 0}, rule.steps, target.multiplier, problem);
 }

@@ -25,7 +25,8 @@ std::string to_string(const Scales& scales);
 
 // What the steps take for it; none where the target cannot express the ratio, `problem` says why.
 std::optional<emu::QScale> resolve(const emu::Target& target, const emu::Steps& steps, const Scales& scales, std::string& problem);
-// The same for an average: of `count` elements, by the target's rule (ops.average_pool.form). The rule must be there.
+// The same for an average: of `count` elements, by the target's rule (ops.average_pool.form and count_scale), which must be there. A factor of the kernel's size is that of a
+// square kernel, or where there is none of a row.
 std::optional<emu::QScale> resolve_average(const emu::Target& target, const Scales& scales, int64_t count, std::string& problem);
 
 // The three scales of an add: both operands into the common step, the sum out of it. As the quantizer derives them (quant/ops/binary.cc).

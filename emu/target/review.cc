@@ -40,6 +40,14 @@ void without_effect(const Target& t, Review& review) {
   if (t.table && t.table->form.fraction_bits == 0) add("ops.table.interpolation_round", "fraction_bits is 0: every word has its own entry");
 }
 
+// Whether another section serves a model that needs this one, so that it is not refused.
+bool is_served(const Target& t, const std::string& section) {
+  if (section == "ops.depthwise_conv") return t.conv.has_value();
+  if (section == "ops.leaky_relu" || section == "ops.requantize") return t.table.has_value();
+  if (section == "ops.softmax") return t.softmax_fixed_point;
+  return section == "ops.softmax_fixed_point" && t.softmax.has_value();
+}
+
 // Words wrapped at blanks; further lines hang under the first.
 void paragraph(std::ostringstream& text, const std::string& first, const std::string& words) {
   std::string line = first;
@@ -72,9 +80,8 @@ Review review(const Target& target) {
   for (const KeyValue& value : values_of(target)) {
     if (value.key.ends_with(kSupported) && value.text == "false") unsupported.push_back(value.key.substr(0, value.key.size() - kSupported.size()));
   }
-  std::copy_if(unsupported.begin(), unsupported.end(), std::back_inserter(result.lacking), [](const std::string& section) {
-    return begins_with(section, "ops.") && section != "ops.depthwise_conv";  // which then goes as ops.conv
-  });
+  std::copy_if(unsupported.begin(), unsupported.end(), std::back_inserter(result.lacking),
+               [&](const std::string& section) { return begins_with(section, "ops.") && !is_served(target, section); });
   for (const Source& source : target.sources) {
     if (std::any_of(target.claims.begin(), target.claims.end(), [&](const Claim& claim) { return speaks_of(claim, source.section); })) continue;
     if (std::count(unsupported.begin(), unsupported.end(), source.section) > 0) continue;  // decides no bit

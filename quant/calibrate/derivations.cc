@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "emu/arith/fixed_point.h"
 #include "emu/base/error.h"
 
 namespace assay::quant {
@@ -147,6 +148,32 @@ emu::QScale average_factor_of_kernel(int height, int width) {
   int bits = 0;
   while ((int64_t{1} << bits) < 128 * area) ++bits;
   return nearest_scale(Rational(1) / area, 31, 0, bits - 1);
+}
+
+namespace {
+
+emu::QScale reciprocal(emu::CountScale form, int64_t count, int height, int width) {
+  switch (form) {
+    case emu::CountScale::ratio: break;
+    case emu::CountScale::reciprocal_30: return emu::reciprocal_scale(count);
+    case emu::CountScale::reciprocal_31: return pool_reciprocal_31(count);
+    case emu::CountScale::floor_24: return {(int64_t{1} << 24) / count, emu::LeftShift{0}, emu::RightShift{24}};
+    case emu::CountScale::factor: return average_factor_of_kernel(height, width);
+  }
+  ASSAY_ASSERT(!"a CountScale without a scale of its own");
+}
+
+}  // namespace
+
+emu::QScale count_reciprocal(emu::CountScale form, int64_t count, int height, int width, const emu::Steps& steps) {
+  emu::QScale scale = reciprocal(form, count, height, width);
+  for (const emu::Step& step : steps) {
+    const auto* right = std::get_if<emu::ShiftRight>(&step);
+    if (right == nullptr || !right->amount) continue;
+    ASSAY_ASSERT(scale.right.bits >= right->amount->bits);
+    scale.right.bits = static_cast<uint8_t>(scale.right.bits - right->amount->bits);
+  }
+  return scale;
 }
 
 }  // namespace assay::quant

@@ -8,6 +8,7 @@
 
 #include "emu/arith/scale.h"
 #include "emu/arith/soft_float.h"
+#include "emu/target/target.h"
 #include "quant/exact/rational.h"
 
 namespace assay::quant {
@@ -67,5 +68,8 @@ emu::QScale pool_reciprocal_31(int64_t count);
 // 1 / (height * width) as factor * 2^-right for a power-of-two machine: 3x3 7/64, 5x5 10/256, 6x6 7/256, 7x7 21/1024, 14x14 21/4096; else the nearest factor with a right shift
 // below ceil(log2(128 * height * width)), of equals the smaller shift. Source: Xilinx/Vitis-AI src/vai_library/cpu_task/ops/avgpool.
 emu::QScale average_factor_of_kernel(int height, int width);
+
+// 1 / count by itself as `form` says (any but `ratio`), less the right shifts that stand in `steps`. height and width are the kernel's, for a factor of its size.
+emu::QScale count_reciprocal(emu::CountScale form, int64_t count, int height, int width, const emu::Steps& steps);
 
 }  // namespace assay::quant

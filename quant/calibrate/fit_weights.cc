@@ -17,6 +17,20 @@ const emu::Steps* steps_of(const Node& node, const Shape& weight, const emu::Tar
   return nullptr;
 }
 
+std::vector<Ratio> ratios_of(const Quantized& quantized, const Node& node) {
+  const double scale_x = quantized.tensors[node.inputs[0]]->scale[0], scale_y = quantized.tensors[node.output]->scale[0];
+  std::vector<Ratio> ratios;
+  for (const float scale : quantized.tensors[node.inputs[1]]->scale) ratios.push_back({{scale_x, scale}, {scale_y}});
+  return ratios;
+}
+
+std::vector<emu::QScale> cut_twice(const Quantized& quantized, const Node& node, const emu::Steps& steps) {
+  BiasWords bias{{}, quantized.target.storage.bias, quantized.target.quantize.bias_round};
+  if (node.inputs.size() > 2 && quantized.graph.is_constant(node.inputs[2])) bias.values = quantized.graph.value(node.inputs[2]).constant->data;
+  std::string problem;
+  return two_cut_scales(ratios_of(quantized, node), bias, steps, quantized.target.multiplier, problem);
+}
+
 double value_of(const emu::QScale& scale) {
   return std::ldexp(static_cast<double>(scale.multiplier), -(scale.first.bits + scale.right.bits));
 }
@@ -26,16 +40,12 @@ bool fit(Quantized& quantized, const Node& node, const emu::Steps& steps) {
   const emu::MultiplierRule& rule = quantized.target.multiplier;
   TensorQuantization& weight = *quantized.tensors[node.inputs[1]];
   const double scale_x = quantized.tensors[node.inputs[0]]->scale[0], scale_y = quantized.tensors[node.output]->scale[0];
-  std::vector<Ratio> ratios;
-  for (const float scale : weight.scale) ratios.push_back({{scale_x, scale}, {scale_y}});
   std::string problem;
   std::vector<emu::QScale> scales;
   if (cuts_first(steps)) {
-    BiasWords bias{{}, quantized.target.storage.bias, quantized.target.quantize.bias_round};
-    if (node.inputs.size() > 2 && quantized.graph.is_constant(node.inputs[2])) bias.values = quantized.graph.value(node.inputs[2]).constant->data;
-    scales = two_cut_scales(ratios, bias, steps, rule, problem);
+    scales = cut_twice(quantized, node, steps);
   } else {
-    for (const Ratio& ratio : ratios) {
+    for (const Ratio& ratio : ratios_of(quantized, node)) {
       const auto scale = decompose(ratio, steps, rule, problem);
       if (!scale) return false;
       scales.push_back(*scale);
@@ -53,6 +63,12 @@ bool fit(Quantized& quantized, const Node& node, const emu::Steps& steps) {
 }
 
 }  // namespace
+
+std::vector<emu::QScale> two_cuts_of(const Quantized& quantized, const Node& node) {
+  const emu::Steps* const steps = steps_of(node, quantized.graph.value(node.inputs[1]).shape, quantized.target);
+  if (steps == nullptr || !cuts_first(*steps)) return {};
+  return cut_twice(quantized, node, *steps);
+}
 
 void fit_weights_to_multiplier(Quantized& quantized) {
   if (quantized.target.multiplier.form != emu::MultiplierForm::nearest) return;

@@ -2,6 +2,7 @@
 // take up the difference.
 #pragma once
 
+#include "emu/arith/requant.h"
 #include "quant/quantized.h"
 
 namespace assay::quant {
@@ -9,5 +10,9 @@ namespace assay::quant {
 // Sets the scale of every constant weight to s_y / s_x times the legal ratio nearest to its own, channel by channel. Does nothing on other chips. The scales of activations must
 // be known, those of biases follow later.
 void fit_weights_to_multiplier(Quantized& quantized);
+
+// The scales of a weighted node's output channels where its steps cut twice (quant/exact/two_cuts.h), with the bias that it has now. Empty where they do not, or where a ratio has
+// no legal pair, which lowering refuses.
+std::vector<emu::QScale> two_cuts_of(const Quantized& quantized, const Node& node);
 
 }  // namespace assay::quant

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "emu/base/error.h"
+#include "quant/calibrate/fit_weights.h"
 #include "quant/exact/fp32_constants.h"
 
 namespace assay::quant {
@@ -97,7 +98,13 @@ TensorQuantization of_bias(const Quantized& quantized, const Node& node) {
   for (const float scale : w.scale) own.scale.push_back(x.scale[0] * scale);
   if (quantized.target.quantize.bias_scale == emu::BiasScale::power_of_two) return own_power_of_two(quantized, *graph.value(node.inputs[2]).constant, own);
   if (own.scale.size() > 1) own.axis = 0;
+  // After a first cut the accumulator's steps, in which the bias is stored, are so much greater; the cut is one for all channels.
+  const std::vector<emu::QScale> cuts = two_cuts_of(quantized, node);
+  if (!cuts.empty()) {
+    for (float& scale : own.scale) scale = std::ldexp(scale, cuts[0].first.bits);
+  }
   own.provenance = "scale of '" + graph.value(node.inputs[0]).name + "' times scale of '" + graph.value(node.inputs[1]).name + "'";
+  if (!cuts.empty()) own.provenance += " times 2^" + std::to_string(cuts[0].first.bits) + ", the first cut";
   const FloatTensor& bias = *graph.value(node.inputs[2]).constant;
   if (const size_t outside = count_outside(bias, own); outside > 0) {
     own.provenance += "; warning: " + std::to_string(outside) + " of " + std::to_string(bias.size()) + " values saturate at [" + std::to_string(own.storage.low) + ", " +

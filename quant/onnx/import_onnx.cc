@@ -34,6 +34,7 @@ class Importer {
     if (unsupported_.empty()) add_outputs();
     if (!unsupported_.empty()) throw Unsupported(model_.path + ": the model uses what is not supported", unsupported_);
     settle_given(graph_);
+    state_saturation(graph_);
     check(graph_);
     return std::move(graph_);
   }

@@ -2,7 +2,6 @@
 // them with include_pad. (ONNX AveragePool, GlobalAveragePool, ReduceMean over H, W.)
 #include <algorithm>
 
-#include "emu/arith/fixed_point.h"
 #include "emu/base/error.h"
 #include "quant/calibrate/derivations.h"
 #include "quant/ops/lowering.h"
@@ -27,29 +26,6 @@ std::vector<bool> counts_of(const AveragePool& op, const Shape& x, const Shape& 
     for (int64_t ox = 0; ox < y[3]; ++ox) counts[static_cast<size_t>(inside(0, oy) * inside(1, ox))] = true;
   }
   return counts;
-}
-
-// 1 / count by itself, where input and output share a scale.
-emu::QScale reciprocal(emu::CountScale form, int64_t count, const AveragePool& op) {
-  switch (form) {
-    case emu::CountScale::ratio: break;
-    case emu::CountScale::reciprocal_30: return emu::reciprocal_scale(count);
-    case emu::CountScale::reciprocal_31: return pool_reciprocal_31(count);
-    case emu::CountScale::floor_24: return {(int64_t{1} << 24) / count, emu::LeftShift{0}, emu::RightShift{24}};
-    case emu::CountScale::factor: return average_factor_of_kernel(static_cast<int>(op.kernel[0]), static_cast<int>(op.kernel[1]));
-  }
-  ASSAY_ASSERT(!"a CountScale without a scale of its own");
-}
-
-// The right shifts that stand in the list are part of the scale's.
-emu::QScale less_fixed_shifts(emu::QScale scale, const emu::Steps& steps) {
-  for (const emu::Step& step : steps) {
-    const auto* right = std::get_if<emu::ShiftRight>(&step);
-    if (right == nullptr || !right->amount) continue;
-    ASSAY_ASSERT(scale.right.bits >= right->amount->bits);
-    scale.right.bits = static_cast<uint8_t>(scale.right.bits - right->amount->bits);
-  }
-  return scale;
 }
 
 }  // namespace
@@ -109,7 +85,7 @@ void lower(const AveragePool& op, const Node& node, Lowering& lowering) {
     if (rule->count_scale == emu::CountScale::ratio) {
       ratios.push_back({{scale_x}, {scale_y, static_cast<double>(count)}});
     } else {
-      own.push_back(less_fixed_shifts(reciprocal(rule->count_scale, count, op), rule->steps));
+      own.push_back(count_reciprocal(rule->count_scale, count, static_cast<int>(op.kernel[0]), static_cast<int>(op.kernel[1]), rule->steps));
     }
   }
   pool.requant = own.empty() ? lowering.requant(node, ratios, rule->steps, key) : lowering.requant(node, lowering.scales(own), rule->steps, key);

@@ -78,6 +78,15 @@ TEST(Run, GivesTheIntegersOfTheGoldenBundle) {
   EXPECT_EQ(found, 1U) << "the run's output is not in the golden bundle";
 }
 
+// Before anything is read: the model is not even there.
+TEST(Align, ASecondBundleInOneFolderIsRefusedBeforeTheWork) {
+  TemporaryFolder folder;
+  std::filesystem::create_directories(folder / "out/golden/000");
+  const auto result = assay("align no_such_model.onnx -t dsp_int8 -c " + kModels + "/calibration -o '" + (folder / "out") + "' --golden --quiet");
+  EXPECT_EQ(result.exit_code, 2) << result.output;
+  EXPECT_NE(result.output.find("is there already"), std::string::npos) << result.output;
+}
+
 TEST(Inspect, NoticesAChangedGoldenFile) {
   TemporaryFolder folder;
   ASSERT_LT(assay("align " + kModels + "/digits.onnx -t nxp_int8 -c " + kModels + "/calibration -i " + kModels + "/inputs/000.npy -o '" + (folder / "out") + "' --golden --quiet")

@@ -8,8 +8,10 @@
 #include <nlohmann/json.hpp>
 
 #include "emu/base/error.h"
+#include "emu/target/load_target.h"
 #include "quant/execute/simulate.h"
 #include "quant/fake_quantize.h"
+#include "quant/lower.h"
 #include "tests/quant/execute/small_graph.h"
 
 namespace assay::quant {
@@ -244,6 +246,25 @@ TEST(Calibrate, GivesEveryReaderOfAConstantItsOwn) {
   EXPECT_EQ(at(quantized, second.inputs[2]).scale[0], at(quantized, first).scale[0] * at(quantized, second.inputs[1]).scale[0]);
   EXPECT_EQ(at(quantized, b).scale[0], at(quantized, x).scale[0] * at(quantized, w).scale[0]);
   EXPECT_EQ(at(quantized, w).axis, 1);
+}
+
+// A chip that cuts twice stores its bias after the first cut. In the accumulator's own steps this one would saturate at 32767 of them.
+TEST(Calibrate, BiasesBehindAFirstCutAreInTheStepsThatItLeaves) {
+  SmallGraph small;
+  const ValueId x = small.input("x", {1, 1, 1, 2});
+  const ValueId w = small.constant("w", {{2, 1, 1, 1}, {0.01F, -0.02F}}), b = small.constant("b", {{2}, {0.4F, -1.0F}});
+  small.output(small.node("y", Conv{}, {x, w, b}, {1, 2, 1, 2}));
+  const std::vector<FloatTensor> input{{{1, 1, 1, 2}, {1, -1}}};
+  const emu::Target target = emu::load_target(std::string(ASSAY_SOURCE_DIR) + "/emu/targets/icraft_buyi_int16.toml");
+  const Quantized quantized = calibrate(small.graph, target, {1, [&](size_t) { return input; }}, {});
+  const TensorQuantization& own = at(quantized, b);
+  const emu::Program program = lower(quantized).program;
+  const int first = program.scales.at(0).at(0).first.bits;
+  EXPECT_GT(first, 0);
+  for (size_t c = 0; c < 2; ++c) EXPECT_EQ(own.scale[c], std::ldexp(at(quantized, x).scale[0] * at(quantized, w).scale[c], first));
+  EXPECT_EQ(own.provenance.find("saturate"), std::string::npos) << own.provenance;
+  const std::vector<float> simulated = Simulator(quantized).run(input)[0].data, real = Executor(small.graph).run(input)[0].data;
+  for (size_t i = 0; i < real.size(); ++i) EXPECT_NEAR(simulated[i], real[i], 1e-3) << i;
 }
 
 TEST(Calibrate, GroupedTransposedWeightsHaveOneScale) {

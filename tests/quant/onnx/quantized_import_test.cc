@@ -1,4 +1,6 @@
 // Already quantized ONNX models: what they state becomes the quantization, and what they leave out is refused with words.
+#include "emu/machine.h"
+#include "emu/program/text.h"
 #include "emu/target/load_target.h"
 #include "quant/calibrate/calibrate.h"
 #include "quant/lower.h"
@@ -132,6 +134,65 @@ TEST(QuantizedImport, FusesNothingAcrossAStatedQuantization) {
   Graph graph = model.import();
   simplify(graph);
   EXPECT_EQ(graph.nodes.size(), 2U);
+}
+
+// small_conv with another scale and zero point of the output.
+SmallModel conv_into(float scale, int zero_point) {
+  SmallModel model = small_conv();
+  for (auto& tensor : *model.proto.mutable_graph()->mutable_initializer()) {
+    if (tensor.name() == "ys") tensor.set_float_data(0, scale);
+    if (tensor.name() == "yz") tensor.set_int32_data(0, zero_point);
+  }
+  return model;
+}
+
+std::vector<Operator> fused_in(const Graph& graph) {
+  for (const Node& node : graph.nodes) {
+    if (std::holds_alternative<Conv>(node.op)) return node.fused;
+  }
+  return {};
+}
+
+emu::Program lowered(Graph graph) {
+  simplify(graph);
+  return lower(calibrate(std::move(graph), integer_target(), {}, {})).program;
+}
+
+TEST(QuantizedImport, TellsTheActivationThatSaturationStandsFor) {
+  EXPECT_TRUE(fused_in(small_conv().import()).empty());
+  const std::vector<Operator> relu = fused_in(conv_into(0.2F, 0).import());
+  ASSERT_EQ(relu.size(), 1U);
+  EXPECT_TRUE(std::holds_alternative<Relu>(relu[0]));
+  const std::vector<Operator> relu6 = fused_in(conv_into(6.0F / 255, 0).import());
+  ASSERT_EQ(relu6.size(), 1U);
+  EXPECT_EQ(std::get<Clip>(relu6[0]).low, 0);
+  EXPECT_EQ(std::get<Clip>(relu6[0]).high, 6);
+}
+
+TEST(QuantizedImport, TheActivationOfSaturationLeavesTheIntegerProgramAsItIs) {
+  for (const float scale : {0.2F, 6.0F / 255}) {
+    const Graph with = conv_into(scale, 0).import();
+    Graph without = with;
+    for (Node& node : without.nodes) node.fused.clear();
+    EXPECT_EQ(emu::print(lowered(with)), emu::print(lowered(without)));
+  }
+}
+
+TEST(QuantizedImport, TakesAClipOfWordsAsTheRealLimits) {
+  SmallModel model;
+  model.input("x", {4}).floats("s", {}, {0.5F}).output("y");
+  words(model, "z", {}, TensorProto::UINT8, {10});
+  words(model, "low", {}, TensorProto::UINT8, {8});
+  words(model, "high", {}, TensorProto::UINT8, {30});
+  model.node("QuantizeLinear", {"x", "s", "z"}, {"xq"});
+  model.node("Clip", {"xq", "low", "high"}, {"clipped"});
+  model.node("DequantizeLinear", {"clipped", "s", "z"}, {"y"});
+  const Graph graph = model.import();
+  ASSERT_EQ(graph.nodes.size(), 1U);
+  EXPECT_EQ(std::get<Clip>(graph.nodes[0].op).low, -1);
+  EXPECT_EQ(std::get<Clip>(graph.nodes[0].op).high, 10);
+  const auto found = emu::run(lowered(graph), {emu::Tensor(emu::kU8, {4}, {0, 9, 30, 255})})[0].values();
+  EXPECT_EQ(found, (std::vector<int64_t>{8, 9, 30, 30}));
 }
 
 TEST(QuantizedImport, NeedsCalibrationInputsWhereTheModelLeavesATensorOut) {
