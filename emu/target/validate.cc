@@ -1,6 +1,7 @@
 // The cross-field rules of a target, each a sentence that begins with the key to look at.
 #include <algorithm>
 
+#include "emu/arith/step_words.h"
 #include "emu/target/load_target.h"
 #include "emu/target/schema.h"
 
@@ -19,29 +20,8 @@ int first(const Steps& steps) {
   return static_cast<int>(it - steps.begin());
 }
 
-bool is_scale_left(const Step& s) {
-  return std::holds_alternative<ShiftLeft>(s) && !std::get<ShiftLeft>(s).amount;
-}
-bool is_scale_right(const Step& s) {
-  return std::holds_alternative<ShiftRight>(s) && !std::get<ShiftRight>(s).amount && !std::get<ShiftRight>(s).is_first;
-}
-bool is_first_cut(const Step& s) {
-  return std::holds_alternative<ShiftRight>(s) && std::get<ShiftRight>(s).is_first;
-}
-bool is_fp32_bias(const Step& s) {
-  const auto* sum = std::get_if<AddFp32>(&s);
-  const auto* fused = std::get_if<FmaFp32>(&s);
-  return (sum && sum->term == Fp32Operand{Fp32Name::bias}) || (fused && fused->term == Fp32Operand{Fp32Name::bias});
-}
-bool is_zero_point(const Step& s) {
-  const auto* sum = std::get_if<AddFp32>(&s);
-  return std::holds_alternative<AddZeroPoint>(s) || (sum && sum->term == Fp32Operand{Fp32Name::zero_point});
-}
 int count_if(const Steps& steps, bool (*is_it)(const Step&)) {
   return static_cast<int>(std::count_if(steps.begin(), steps.end(), is_it));
-}
-bool is_scale_multiply(const Step& s) {
-  return std::holds_alternative<Multiply>(s) && !std::get<Multiply>(s).factor;
 }
 bool stores_output(const Step& s) {
   return (std::holds_alternative<Saturate>(s) && !std::get<Saturate>(s).bits) || (std::holds_alternative<Wrap>(s) && !std::get<Wrap>(s).bits);
@@ -139,22 +119,22 @@ class Rules {
 
   // Sections and limits that no list of steps makes use of would be believed to do something.
   void words_without_use() {
-    const bool is_fp32 = any_list([](const Steps& list) { return count<ToFp32>(list) > 0; });
+    const bool is_fp32 = any_list([](const Steps& list) { return holds<ToFp32>(list); });
     if (is_fp32 && !t_.binary32) add({"binary32.supported"}, "must be true: some steps compute in binary32, and this section says with which constants");
     if (!is_fp32 && t_.binary32) add({"binary32.supported"}, "must be false: no steps compute in binary32");
-    const bool cuts = any_list([](const Steps& list) { return count_if(list, is_first_cut) > 0; });
+    const bool cuts = any_list([](const Steps& list) { return holds(list, is_first_cut); });
     if (!cuts && t_.multiplier.max_first.bits != 0) add({"multiplier.max_first"}, "must be 0: no steps hold 'shift_right first'");
     if (t_.softmax && t_.softmax_fixed_point)
       add({"ops.softmax_fixed_point.supported", "ops.softmax.supported"}, "must be false where ops.softmax is supported: a softmax has one form");
   }
 
-  template <class Holds>
-  bool any_list(const Holds& holds) const {
+  template <class IsIt>
+  bool any_list(const IsIt& is_it) const {
     for (const auto* rule : {&t_.conv, &t_.depthwise_conv, &t_.conv_transpose, &t_.matmul, &t_.mul, &t_.requantize, &t_.leaky_relu}) {
-      if (*rule && holds((*rule)->steps)) return true;
+      if (*rule && is_it((*rule)->steps)) return true;
     }
-    return (t_.add && (holds(t_.add->operand_steps) || holds(t_.add->steps))) || (t_.concat && holds(t_.concat->steps)) || (t_.average_pool && holds(t_.average_pool->steps)) ||
-           (t_.softmax && holds(t_.softmax->steps));
+    return (t_.add && (is_it(t_.add->operand_steps) || is_it(t_.add->steps))) || (t_.concat && is_it(t_.concat->steps)) || (t_.average_pool && is_it(t_.average_pool->steps)) ||
+           (t_.softmax && is_it(t_.softmax->steps));
   }
 
   void operators() {
@@ -182,6 +162,9 @@ class Rules {
       Purpose purpose{"ops.average_pool.steps", false, !divides, true, sum};
       if (t_.average_pool->count_scale != CountScale::ratio) purpose.multiplier_bits = 31;
       steps(purpose, t_.average_pool->steps);
+      if (t_.average_pool->count_scale != CountScale::ratio && computes_in_fp32(t_.average_pool->steps)) {
+        add({"ops.average_pool.count_scale", "ops.average_pool.steps"}, "must be ratio where steps compute in binary32: the others are integers");
+      }
       if (t_.average_pool->count_scale != CountScale::ratio && (divides || t_.average_pool->inputs != InputScales::joint)) {
         add({"ops.average_pool.count_scale", "ops.average_pool.form", "ops.average_pool.inputs"},
             std::string(to_string(t_.average_pool->count_scale)) + " is the scale by itself: the form must be reciprocal and inputs joint");
@@ -195,7 +178,7 @@ class Rules {
 
   void addition(const AddRule& rule, IntType sum, IntType word) {
     const bool common = rule.operand_scale == OperandScale::common_shift;
-    const bool is_fp32 = count<ToFp32>(rule.operand_steps) > 0 || count<ToFp32>(rule.steps) > 0;
+    const bool is_fp32 = computes_in_fp32(rule.operand_steps) || computes_in_fp32(rule.steps);
     if (is_fp32 && common)
       add({"ops.add.operand_scale", "ops.add.operand_steps", "ops.add.steps"}, "must be normalised where steps compute in binary32: a scale there is no shift");
     if (is_fp32 && rule.headroom.bits != 0) add({"ops.add.headroom", "ops.add.operand_steps", "ops.add.steps"}, "must be 0 where steps compute in binary32, which has its own");
@@ -246,7 +229,8 @@ class Rules {
     if (count<Multiply>(list) != multiplies) add(key, "must not multiply by a fixed number: no ratio of scales would account for it");
     if (p.has_bias && biases != 1) add(key, "must hold add_bias once, or the bias would be lost or added twice");
     if (!p.has_bias && biases != 0) add(key, "must not hold add_bias: there is no bias here");
-    if (count<ToFp32>(list) != 0 || p.begins == Begins::in_fp32) return;
+    if (!p.ends_in_output && holds(list, adds_zero_point)) add(key, "must not add the zero point: it is the output's, and this is an operand");
+    if (holds<ToFp32>(list) || p.begins == Begins::in_fp32) return words_in_fp32(p, list);
     first_cut(p, list);
     if (p.shares_shift && !p.ends_in_output) {
       if (rights != 0 || lefts != 0 || multiplies != 1) add(key, "must hold multiply once and no shift by scale: the operands' common shift is the output's");
@@ -265,6 +249,29 @@ class Rules {
     if (multiplies == 1 && rights == 1) {
       const auto right = std::find_if(list.begin(), list.end(), is_scale_right) - list.begin();
       if (right < first<Multiply>(list)) add(key, "shift_right scale comes before multiply, so it would discard the bits that the multiplier needs");
+    }
+  }
+
+  // There a scale is a constant, so its integers mean nothing; and it must be applied, and the output's with it where it is no ratio.
+  void words_in_fp32(const Purpose& p, const Steps& list) {
+    const Keys key{p.key};
+    if (holds(list, is_scale_left) || holds(list, is_scale_right) || holds(list, is_first_cut) || holds(list, is_scale_multiply)) {
+      return add(key, "must not hold multiply or a shift by scale: in binary32 the scale is a constant, which mul_fp32, div_fp32 or fma_fp32 applies");
+    }
+    if (!p.scales || !t_.binary32) return;
+    const auto uses = [&](Fp32Name name) { return std::count_if(list.begin(), list.end(), [&](const Step& s) { return scales_by(s, name); }); };
+    const bool is_ratio = t_.binary32->scale == Fp32Scale::ratio || t_.binary32->scale == Fp32Scale::exact_ratio;
+    const std::string form = std::string(to_string(t_.binary32->scale));
+    const auto scales = uses(Fp32Name::scale), outputs = uses(Fp32Name::output);
+    // A sum's operands have had their scales; what is left is the output's, which a ratio 1 / s_y holds too.
+    if (p.begins == Begins::in_fp32) {
+      if (scales + outputs != 1 || (scales == 1 && !is_ratio)) add({p.key, "binary32.scale"}, "must apply the output's scale once: by `output`, or by `scale` where it is a ratio");
+      return;
+    }
+    if (scales != 1) add(key, "must apply `scale` once: mul_fp32 scale, div_fp32 scale or fma_fp32 scale");
+    if (!p.ends_in_output && outputs != 0) add(key, "must not apply `output`: it is no operand's");
+    if (p.ends_in_output && outputs != (is_ratio ? 0 : 1)) {
+      add({p.key, "binary32.scale"}, is_ratio ? "must not apply `output`: binary32.scale is " + form + ", which has it" : "must apply `output` once: binary32.scale is " + form);
     }
   }
 
@@ -288,7 +295,7 @@ class Rules {
     if (after != list.end()) add(key, "'" + to_string(*after) + "' comes after '" + to_string(*stored) + "', so the result may not fit; only clamp may follow");
     if (count<Clamp>(list) > 1) add(key, "must hold clamp at most once");
     const bool asymmetric = t_.quantize.activation.symmetry == Symmetry::asymmetric;
-    const int zeros = count_if(list, is_zero_point);
+    const int zeros = count_if(list, adds_zero_point);
     if (asymmetric && zeros != 1) add({p.key, "quantize.activation.symmetry"}, "must hold add_zero_point once: activations are asymmetric");
     if (!asymmetric && zeros != 0) add({p.key, "quantize.activation.symmetry"}, "must not hold add_zero_point: activations are symmetric, their zero point is 0");
     const auto last = [&](auto predicate) {

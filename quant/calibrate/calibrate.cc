@@ -188,6 +188,7 @@ void set_scales(Quantized& quantized, const Sharing& sharing, const Measurement&
     own->provenance = own->observer + over;
   }
   for (const Node& node : quantized.graph.nodes) {
+    if (quantized.graph.value(node.output).given) continue;
     if (const auto fixed = fixed_output(node, quantized.target)) {
       TensorQuantization& own = *quantized.tensors[node.output];
       own.scale = {fixed->scale};

@@ -116,7 +116,7 @@ TensorQuantization of_bias(const Quantized& quantized, const Node& node) {
 // Whether the chip adds the bias as a number of binary32: then it is not quantized, as in PPQ for such platforms.
 bool adds_real_bias(const Operator& op, const emu::Target& target) {
   const auto& rule = std::holds_alternative<MatMul>(op) ? target.matmul : (std::holds_alternative<ConvTranspose>(op) ? target.conv_transpose : target.conv);
-  return rule && std::any_of(rule->steps.begin(), rule->steps.end(), is_fp32_bias);
+  return rule && emu::holds(rule->steps, emu::is_fp32_bias);
 }
 
 bool is_bias(const Node& node, size_t input) {

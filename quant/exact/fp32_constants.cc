@@ -1,6 +1,5 @@
 #include "quant/exact/fp32_constants.h"
 
-#include <algorithm>
 #include <bit>
 
 #include "emu/base/error.h"
@@ -45,14 +44,6 @@ Fp32 rounded(float value, emu::FloatFormat format) {
   return emu::widen(emu::narrow(word, {format, emu::Round::half_even, emu::Subnormals::keep, emu::FloatOverflow::infinity}), format);
 }
 
-bool names(const emu::Step& step, Fp32Name name) {
-  const emu::Fp32Operand operand = name;
-  const auto* product = std::get_if<emu::MulFp32>(&step);
-  const auto* quotient = std::get_if<emu::DivFp32>(&step);
-  const auto* fused = std::get_if<emu::FmaFp32>(&step);
-  return (product && product->factor == operand) || (quotient && quotient->divisor == operand) || (fused && fused->factor == operand);
-}
-
 }  // namespace
 
 Fp32 fp32_scale(const Ratio& ratio, const emu::Fp32Rule& rule) {
@@ -66,8 +57,8 @@ Fp32 fp32_output(float scale_y, const emu::Fp32Rule& rule) {
 Fp32 fp32_bias(float bias, const Ratio& ratio, const emu::Steps& steps, const emu::Fp32Rule& rule) {
   bool scaled = false, in_output = false;
   for (const emu::Step& step : steps) {
-    scaled = scaled || names(step, Fp32Name::scale);
-    in_output = in_output || names(step, Fp32Name::output);
+    scaled = scaled || scales_by(step, Fp32Name::scale);
+    in_output = in_output || scales_by(step, Fp32Name::output);
     if (is_fp32_bias(step)) break;
   }
   in_output = in_output || (scaled && (rule.scale == Fp32Scale::ratio || rule.scale == Fp32Scale::exact_ratio));
@@ -78,16 +69,6 @@ Fp32 fp32_bias(float bias, const Ratio& ratio, const emu::Steps& steps, const em
     value = bias / product(ratio.numerator);
   }
   return rounded(value, rule.bias_format);
-}
-
-bool computes_in_fp32(const emu::Steps& steps) {
-  return std::any_of(steps.begin(), steps.end(), [](const emu::Step& step) { return std::holds_alternative<emu::ToFp32>(step) || emu::takes_fp32(step); });
-}
-
-bool is_fp32_bias(const emu::Step& step) {
-  const auto* sum = std::get_if<emu::AddFp32>(&step);
-  const auto* fused = std::get_if<emu::FmaFp32>(&step);
-  return (sum && sum->term == emu::Fp32Operand{Fp32Name::bias}) || (fused && fused->term == emu::Fp32Operand{Fp32Name::bias});
 }
 
 }  // namespace assay::quant

@@ -2,6 +2,7 @@
 // rounded half_even. What the steps then do with them is emu/arith/requant.h's.
 #pragma once
 
+#include "emu/arith/step_words.h"
 #include "quant/exact/ratio.h"
 
 namespace assay::quant {
@@ -20,10 +21,5 @@ emu::Fp32 fp32_output(float scale_y, const emu::Fp32Rule& rule);
 // A bias in the units that the steps have where they add it: accumulator steps before any scale (bias / (s_x * s_w)), real numbers after `scale` of a product form, output steps
 // (bias / s_y) after a ratio form or after `output`; rounded half_even to rule.bias_format. `ratio` as above.
 emu::Fp32 fp32_bias(float bias, const Ratio& ratio, const emu::Steps& steps, const emu::Fp32Rule& rule);
-
-// Whether some step computes in binary32.
-bool computes_in_fp32(const emu::Steps& steps);
-// Whether the step adds the bias in binary32.
-bool is_fp32_bias(const emu::Step& step);
 
 }  // namespace assay::quant

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "emu/arith/step_words.h"
+
 namespace assay::quant {
 namespace {
 
@@ -18,7 +20,7 @@ int first_that_fits(const Ratio& ratio, float bias, const BiasWords& words, int 
 }  // namespace
 
 bool cuts_first(const emu::Steps& steps) {
-  return std::any_of(steps.begin(), steps.end(), [](const emu::Step& step) { return std::holds_alternative<emu::ShiftRight>(step) && std::get<emu::ShiftRight>(step).is_first; });
+  return emu::holds(steps, emu::is_first_cut);
 }
 
 std::vector<emu::QScale> two_cut_scales(const std::vector<Ratio>& ratios, const BiasWords& bias, const emu::Steps& steps, const emu::MultiplierRule& rule, std::string& problem) {

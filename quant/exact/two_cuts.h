@@ -8,6 +8,7 @@
 
 namespace assay::quant {
 
+// Whether the steps hold the first of two cuts.
 bool cuts_first(const emu::Steps& steps);
 
 // What the bias of one channel must fit after the first cut. No values: no bias.

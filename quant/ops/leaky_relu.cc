@@ -1,8 +1,7 @@
 // y = x for x >= 0, else slope * x: LeakyRelu has one slope, PRelu one per channel (axis 1) or one for all. (ONNX LeakyRelu, PRelu.)
-#include <algorithm>
 #include <bit>
 
-#include "quant/exact/fp32_constants.h"
+#include "emu/arith/step_words.h"
 #include "quant/fake_quantize.h"
 #include "quant/ops/lowering.h"
 #include "quant/ops/op.h"
@@ -19,15 +18,11 @@ void lower_slopes(const std::vector<Ratio>& slopes, const Node& node, Lowering& 
   if (rule == nullptr) return;
   const ValueId x = node.inputs[0];
   const char* const key = "ops.leaky_relu.steps";
-  const bool has_slope = std::any_of(rule->steps.begin(), rule->steps.end(), [](const emu::Step& step) { return std::holds_alternative<emu::LeakyFp32>(step); });
-  if (has_slope) {
+  if (emu::holds<emu::LeakyFp32>(rule->steps)) {
     // The steps themselves tell the signs apart: both sides have the same constants.
-    std::vector<emu::QScale> scales;
-    for (const Ratio& slope : slopes) {
-      auto entries = lowering.entries_for(node, {{{lowering.scale_of(x)}, {lowering.scale_of(node.output)}}}, rule->steps, key);
-      entries.at(0).fp32.slope = {std::bit_cast<uint32_t>(static_cast<float>(approximate(slope)))};
-      scales.push_back(entries[0]);
-    }
+    const emu::QScale own = lowering.entries_for(node, {{{lowering.scale_of(x)}, {lowering.scale_of(node.output)}}}, rule->steps, key).at(0);
+    std::vector<emu::QScale> scales(slopes.size(), own);
+    for (size_t i = 0; i < slopes.size(); ++i) scales[i].fp32.slope = {std::bit_cast<uint32_t>(static_cast<float>(approximate(slopes[i])))};
     const emu::ScaleRef both = lowering.scales(scales);
     return lowering.emit(node, emu::LeakyRelu{lowering.operand(x), lowering.zero_point_of(x), both, lowering.requant(node, both, rule->steps, key)});
   }

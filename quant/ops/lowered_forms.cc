@@ -35,7 +35,8 @@ std::vector<int64_t> fixed_point_entries(Function function, const TensorQuantiza
 bool lower_to_fixed_point(const Operator& op, const std::string& function, const Node& node, Lowering& lowering) {
   const auto fixed = fixed_output(node, lowering.target());
   const TensorQuantization& from = lowering.quantization(node.inputs[0]);
-  if (!fixed || from.storage.type != lowering.quantization(node.output).storage.type) return false;
+  const emu::IntType word = lowering.target().storage.activation.type;  // a quantized model may have others
+  if (!fixed || from.storage.type != word || lowering.quantization(node.output).storage.type != word) return false;
   if (lowering.scale_of(node.output) != fixed->scale || lowering.zero_point_of(node.output) != fixed->zero_point) return false;
   const std::vector<int64_t> entries = fixed_point_entries(std::get<Unary>(op).function, from);
   const emu::TableForm direct;

@@ -16,13 +16,6 @@ int64_t limit_of(float limit, float scale, const TensorQuantization& to) {
   return quantize_value(limit, scale, to.zero_point, to.storage.low, to.storage.high, to.round);
 }
 
-bool holds_clamp(const emu::Steps& steps) {
-  return std::any_of(steps.begin(), steps.end(), [](const emu::Step& step) {
-    const auto* in_fp32 = std::get_if<emu::ClampFp32>(&step);
-    return std::holds_alternative<emu::Clamp>(step) || (in_fp32 != nullptr && in_fp32->bounds == decltype(in_fp32->bounds){emu::Fp32Bounds::clamp});
-  });
-}
-
 int bits_needed(const emu::Accumulator& accumulator, Wide worst) {
   int bits = accumulator.result().bits;
   while (bits < 126 && worst > (Wide{1} << (accumulator.result().is_signed ? bits - 1 : bits)) - 1) ++bits;
@@ -118,7 +111,7 @@ emu::ScaleRef Lowering::scales(const std::vector<emu::QScale>& all) {
 }
 
 std::vector<emu::QScale> Lowering::entries_for(const Node& node, const std::vector<Ratio>& ratios, const emu::Steps& steps, std::string_view key) {
-  const bool in_fp32 = computes_in_fp32(steps);
+  const bool in_fp32 = emu::computes_in_fp32(steps);
   std::vector<emu::QScale> entries;
   for (const Ratio& ratio : ratios) {
     if (in_fp32) {
@@ -158,7 +151,7 @@ emu::Requant Lowering::requant(const Node& node, const std::vector<Ratio>& ratio
 emu::Requant Lowering::requant(const Node& node, emu::ScaleRef scale, const emu::Steps& list, std::string_view key) {
   const emu::ClampBounds clamp = bounds(node);
   const emu::IntType type = quantization(node.output).storage.type;
-  if ((clamp.low > type.min() || clamp.high < type.max()) && !holds_clamp(list)) {
+  if ((clamp.low > type.min() || clamp.high < type.max()) && !emu::holds(list, emu::clamps_activation)) {
     forbid(node, std::string(key) + " has no `clamp`, and the output must stay in " + std::to_string(clamp.low) + " to " + std::to_string(clamp.high));
   }
   return {scale, steps(list), clamp};

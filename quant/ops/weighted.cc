@@ -72,7 +72,7 @@ const FloatTensor* bias_of(const Node& node, const std::string& key, const emu::
   if (static_cast<int64_t>(bias.constant->size()) != channels) {
     throw InputError(described(node) + ": bias '" + bias.name + "' has " + std::to_string(bias.constant->size()) + " elements for " + std::to_string(channels) + " channels");
   }
-  if (std::none_of(steps.begin(), steps.end(), [](const emu::Step& step) { return std::holds_alternative<emu::AddBias>(step) || is_fp32_bias(step); })) {
+  if (!emu::holds<emu::AddBias>(steps) && !emu::holds(steps, emu::is_fp32_bias)) {
     lowering.forbid(node, key + " has no `add_bias`");
     return nullptr;
   }
@@ -151,7 +151,7 @@ Weighted lower_weighted(const Node& node, const emu::Steps& target_steps, const 
   if (lowering.forbidden() != problems) return weighted;
   std::vector<emu::QScale> scales = cuts_first(steps) ? cut_twice(node, bias, ratios, steps, key, lowering) : lowering.entries_for(node, ratios, steps, key);
   if (lowering.forbidden() != problems) return weighted;
-  const bool in_fp32 = std::any_of(steps.begin(), steps.end(), is_fp32_bias);
+  const bool in_fp32 = emu::holds(steps, emu::is_fp32_bias);
   std::vector<int64_t> words;
   if (bias != nullptr && in_fp32) put_fp32_bias(*bias, ratios, steps, scales, lowering);
   if (bias != nullptr && !in_fp32) {

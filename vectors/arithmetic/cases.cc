@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "emu/arith/step_words.h"
 #include "emu/base/error.h"
 
 namespace assay::vectors {
@@ -165,7 +166,7 @@ std::optional<std::string> illegal_dot(const Target& target, std::span<const int
 }
 
 bool in_fp32(const emu::Steps& steps) {
-  return std::any_of(steps.begin(), steps.end(), [](const emu::Step& step) { return std::holds_alternative<emu::ToFp32>(step); });
+  return emu::holds<emu::ToFp32>(steps);
 }
 
 std::optional<std::string> no_fp32(const std::string& key, const emu::Steps& steps) {

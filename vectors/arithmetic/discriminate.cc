@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "emu/arith/step_words.h"
 #include "emu/base/error.h"
 
 namespace assay::vectors {
@@ -24,7 +25,7 @@ int roundings(const emu::Steps* steps) {
 }
 
 bool in_fp32(const emu::Steps* steps) {
-  return steps != nullptr && std::any_of(steps->begin(), steps->end(), [](const emu::Step& step) { return std::holds_alternative<emu::ToFp32>(step); });
+  return steps != nullptr && emu::holds<emu::ToFp32>(*steps);
 }
 
 bool same_multiplier(const Pair& pair) {

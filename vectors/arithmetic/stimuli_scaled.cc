@@ -1,6 +1,7 @@
 // Stimuli of the operations that have a scale: which scales, and which accumulators and words for each.
 #include <algorithm>
 
+#include "emu/arith/step_words.h"
 #include "vectors/arithmetic/make.h"
 #include "vectors/arithmetic/staircase.h"
 
@@ -10,11 +11,6 @@ namespace {
 using emu::QScale;
 using emu::Steps;
 
-template <class Step>
-bool holds(const Steps& steps) {
-  return std::any_of(steps.begin(), steps.end(), [](const emu::Step& step) { return std::holds_alternative<Step>(step); });
-}
-
 struct Scale {
   QScale scale;
   std::string why;
@@ -23,15 +19,13 @@ struct Scale {
 // multiplier and shifts that stand for mantissa / 2^(bits - 1) * 2^exponent in these steps; none where the shifts do not reach. A first cut takes what it may, at most.
 std::optional<QScale> scale_near(const Maker& make, const Steps& steps, int64_t mantissa, int exponent) {
   int right = make.t.multiplier.bits - 1 - exponent;
-  const bool cuts_twice =
-      std::any_of(steps.begin(), steps.end(), [](const emu::Step& s) { return std::holds_alternative<emu::ShiftRight>(s) && std::get<emu::ShiftRight>(s).is_first; });
   for (const emu::Step& step : steps) {
     if (const auto* s = std::get_if<emu::ShiftRight>(&step)) right -= s->amount ? s->amount->bits : 0;
     if (const auto* s = std::get_if<emu::ShiftLeft>(&step)) right += s->amount ? s->amount->bits : 0;
   }
-  const bool own_left =
-      std::any_of(steps.begin(), steps.end(), [](const emu::Step& s) { return std::holds_alternative<emu::ShiftLeft>(s) && !std::get<emu::ShiftLeft>(s).amount; });
-  const int first = cuts_twice ? std::clamp(right - static_cast<int>(make.t.multiplier.min_right.bits), 0, static_cast<int>(make.t.multiplier.max_first.bits)) : 0;
+  const bool own_left = emu::holds(steps, emu::is_scale_left);
+  const int first =
+      emu::holds(steps, emu::is_first_cut) ? std::clamp(right - static_cast<int>(make.t.multiplier.min_right.bits), 0, static_cast<int>(make.t.multiplier.max_first.bits)) : 0;
   right -= first;
   if (right > make.t.multiplier.max_right.bits || -right > (own_left ? make.t.multiplier.max_left.bits : 0)) return std::nullopt;
   const auto amount = [](int bits) { return static_cast<uint8_t>(std::max(bits, 0)); };
@@ -48,7 +42,7 @@ Scale fp32_scale(uint32_t word, const char* why) {
 // Corner scales of ratios from 1 down to where nothing is left of the widest accumulator, and `random` ones.
 std::vector<Scale> scales_of(Maker& make, const Steps& steps, int64_t random) {
   std::vector<Scale> scales;
-  if (holds<emu::ToFp32>(steps)) {
+  if (emu::holds<emu::ToFp32>(steps)) {
     for (uint32_t exponent = 96; exponent <= 130; exponent += 3) scales.push_back(fp32_scale(exponent << 23, "a power of two"));
     for (const uint32_t word : {0x3eaaaaabU, 0x3c4985f0U, 0x3f7fffffU, 0x3a83126fU, 0x37a7c5acU, 0x33d6bf95U}) scales.push_back(fp32_scale(word, "a ratio of many bits"));
     for (const uint32_t word : {0U, 1U, 0x7f7fffffU}) scales.push_back(fp32_scale(word, "the least and the greatest binary32 scale"));
@@ -240,7 +234,7 @@ std::optional<SumScales> sum_scales(Maker& make, int64_t round) {
     const auto smaller = [&](int farthest) { return round < 2 ? 0 : static_cast<int>(make.random.in(0, farthest)); };
     const QScale a{mantissa() >> smaller(3), {0}, {0}}, b{mantissa() >> smaller(6), {0}, {0}};
     const int shift = bits + own - 2;
-    if (!holds<emu::Multiply>(rule.steps)) return SumScales{a, b, {1, {0}, {static_cast<uint8_t>(shift)}}, why};
+    if (!emu::holds<emu::Multiply>(rule.steps)) return SumScales{a, b, {1, {0}, {static_cast<uint8_t>(shift)}}, why};
     const auto sum = scale_near(make, rule.steps, int64_t{1} << (make.t.multiplier.bits - 1), -shift);
     return sum ? std::optional(SumScales{a, b, *sum, why}) : std::nullopt;
   }

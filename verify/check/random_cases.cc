@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "emu/arith/step_words.h"
 #include "emu/arith/table.h"
 
 namespace assay::verify {
@@ -174,7 +175,7 @@ bool uses_fp32(const emu::Target& target, ArithOp op) {
   if (op == ArithOp::quantize) return true;
   const auto& rule = op == ArithOp::requantize ? target.conv : target.mul;
   if ((op != ArithOp::requantize && op != ArithOp::mul) || !rule) return false;
-  return std::any_of(rule->steps.begin(), rule->steps.end(), [](const emu::Step& step) { return std::holds_alternative<emu::ToFp32>(step); });
+  return emu::holds<emu::ToFp32>(rule->steps);
 }
 
 std::vector<Operands> random_cases(const emu::Target& target, ArithOp op, uint64_t seed, size_t count) {

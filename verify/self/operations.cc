@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "emu/arith/step_words.h"
 #include "emu/base/error.h"
 #include "emu/machine.h"
 #include "tests/oracle/exact_steps.h"
@@ -39,7 +40,7 @@ class Maker {
   Maker(const emu::Target& target, ArithOp op, const Operands& o, uint64_t seed) : t_(target), op_(op), o_(o), state_(seed * 2 + 1) {}
 
   Trial sums(bool matmul, const emu::Steps& steps) {
-    const bool biased = std::any_of(steps.begin(), steps.end(), [](const emu::Step& s) { return std::holds_alternative<emu::AddBias>(s); });
+    const bool biased = emu::holds<emu::AddBias>(steps);
     const int64_t zx = at("zero_point"), zw = t_.quantize.weight.symmetry == emu::Symmetry::asymmetric ? 128 : 0;
     const auto x = words(word(), kRow * kTerms), w = words(t_.storage.weight.type, kTerms);
     const emu::Ref in = input(word(), matmul ? Shape{kRow, kTerms} : Shape{1, kTerms, 1, kRow}, x, zx);

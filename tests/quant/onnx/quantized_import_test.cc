@@ -208,6 +208,27 @@ TEST(QuantizedImport, NeedsCalibrationInputsWhereTheModelLeavesATensorOut) {
   EXPECT_EQ(of(quantized, "x").provenance, "stated by the model");
 }
 
+// The target's own tanh gives signed words in steps of 2^-7; the model's are unsigned, with the same steps or others.
+TEST(QuantizedImport, KeepsWhatTheModelStatesWhereTheTargetFixesTheScaleOfAFunction) {
+  const emu::Target target = emu::load_target(std::string(ASSAY_SOURCE_DIR) + "/emu/targets/tflite_int8.toml");
+  ASSERT_EQ(target.table->entries, emu::TableSource::fixed_point);
+  for (const float scale : {0x1p-7F, 0.01F}) {
+    SmallModel model;
+    model.input("x", {2}).floats("s", {}, {0.5F}).floats("t", {}, {scale}).output("y");
+    model.node("QuantizeLinear", {"x", "s"}, {"xq"});
+    model.node("DequantizeLinear", {"xq", "s"}, {"real"});
+    model.node("Tanh", {"real"}, {"tanh"});
+    model.node("QuantizeLinear", {"tanh", "t"}, {"yq"});
+    model.node("DequantizeLinear", {"yq", "t"}, {"y"});
+    const Quantized quantized = calibrate(model.import(), target, {}, {});
+    const emu::Program program = lower(quantized).program;
+    EXPECT_EQ(quantized.tensors[quantized.graph.outputs[0]]->scale, std::vector<float>{scale});
+    EXPECT_EQ(quantized.tensors[quantized.graph.outputs[0]]->provenance, "stated by the model");
+    ASSERT_EQ(program.constants.size(), 1U);
+    EXPECT_EQ(program.constants[0].tensor.size(), 256U) << "one entry for each unsigned word";
+  }
+}
+
 TEST(QuantizedImport, RefusesBiasesThatFloat32CannotHold) {
   SmallModel model = small_conv();
   for (auto& tensor : *model.proto.mutable_graph()->mutable_initializer()) {

@@ -116,6 +116,17 @@ TEST(LowerConv, IntersectsFusedClamps) {
   EXPECT_EQ(only<emu::Conv>(p).requant.clamp, (emu::ClampBounds{-100, -94}));
 }
 
+// `clamp LOW HIGH` limits to its own numbers, whatever is fused.
+TEST(LowerConv, RefusesAFusedActivationWhereTheStepsClampToNumbersOnly) {
+  emu::Target target = real_target();
+  target.conv->steps.back() = emu::parse_step("clamp -100 100");
+  TwoChannels relu(target);
+  ASSERT_EQ(relu.net.q.graph.nodes[0].fused.size(), 1U);
+  EXPECT_THROW(relu.net.lowered(), Unsupported);
+  relu.net.q.graph.nodes[0].fused.clear();
+  EXPECT_NO_THROW(relu.net.lowered());
+}
+
 TEST(LowerConv, RefusesAClampThatTheStepsLack) {
   emu::Target target = real_target();
   target.conv->steps = parse_steps("add_bias; multiply; shift_right scale half_up; add_zero_point; saturate output");
