@@ -3,7 +3,6 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <filesystem>
 
 #include "emu/target/change.h"
@@ -57,8 +56,7 @@ class DiscriminateShipped : public testing::TestWithParam<size_t> {};
 TEST_P(DiscriminateShipped, SeparatesTargetsOrSaysThatNothingDiffers) {
   if (GetParam() % oracle::kTargetStride != 0) GTEST_SKIP() << "one target in " << oracle::kTargetStride << " under sanitizers";
   const auto paths = emu::list_targets(emu::default_targets_dir());
-  const char* const level = std::getenv("ASSAY_LEVEL");
-  const size_t farthest = level != nullptr && std::string(level) == "2" ? paths.size() : 1;
+  const size_t farthest = oracle::thorough() ? paths.size() : 1;
   const Target a = emu::load_target(paths.at(GetParam()));
   for (size_t j = GetParam() + 1; j < paths.size() && j <= GetParam() + farthest; ++j) {
     const Target b = emu::load_target(paths[j]);

@@ -3,9 +3,8 @@
 
 #include <gtest/gtest.h>
 
-#include <cstdlib>
-
 #include "emu/base/error.h"
+#include "tests/oracle/level.h"
 #include "tests/verify/devices.h"
 
 namespace assay::verify {
@@ -63,7 +62,7 @@ TEST(Exhaustive, AnIllegalChannelIsRefused) {
 }
 
 TEST(Exhaustive, TheKernelIsEqualForAll32BitAccumulators) {
-  if (std::getenv("ASSAY_LEVEL") == nullptr || std::string(std::getenv("ASSAY_LEVEL")) != "2") GTEST_SKIP() << "all 2^32 accumulators: set ASSAY_LEVEL=2";
+  if (!oracle::thorough()) GTEST_SKIP() << "all 2^32 accumulators: set ASSAY_LEVEL=2";
   for (const char* name : {"nxp_int8", "dsp_int8"}) {
     const auto report = exhaust_kernel(target_named(name), {});
     EXPECT_EQ(report.cases, uint64_t{1} << 32);

@@ -1,8 +1,10 @@
+// Scales that are resolved for a target. (What whole lists of steps make of published rows: tests/quant/ops/published_rows_test.cc.)
 #include "verify/resolve.h"
 
 #include <gtest/gtest.h>
 
 #include "emu/target/load_target.h"
+#include "vectors/arithmetic/cases.h"
 
 namespace assay::verify {
 namespace {
@@ -36,6 +38,30 @@ TEST(ResolveAverage, AsksTargetsThatShareAScaleWithOneScale) {
   std::string problem;
   EXPECT_FALSE(resolve_average(target_of("mnn"), {0.5F, 1}, 4, problem));
   EXPECT_NE(problem.find("ops.average_pool.inputs"), std::string::npos);
+}
+
+struct Sum {
+  const char* target;
+  float scale_a, scale_b, scale_y;
+  int64_t zero_a, zero_b, zero_y;
+  std::vector<int64_t> a, b, expected;
+};
+
+TEST(ResolveAdd, GivesThePublishedSums) {
+  const std::vector<int64_t> a{0, 50, -128, 127, 33}, b{0, -50, 127, 127, -12}, expected{-2, 12, -39, 127, 16};
+  for (const Sum& row : {Sum{"tflite_int8", 0.05F, 0.03F, 0.07F, -5, 7, -3, a, b, expected}, Sum{"cmsis_nn", 0.05F, 0.03F, 0.07F, -5, 7, -3, a, b, expected},
+                         Sum{"qnnpack", 0.040562573820352554F, 0.08881603181362152F, 0.09029635787010193F, 112, 126, 124, {158}, {136}, {155}}}) {
+    const emu::Target target = target_of(row.target);
+    std::string problem;
+    const auto scales = resolve_add(target, row.scale_a, row.scale_b, row.scale_y, problem);
+    ASSERT_TRUE(scales) << row.target << ": " << problem;
+    for (size_t i = 0; i < row.a.size(); ++i) {
+      vectors::Operands operands{row.a[i], row.b[i], row.zero_a, row.zero_b};
+      for (const emu::QScale& scale : {scales->a, scales->b, scales->sum}) operands.insert(operands.end(), {scale.multiplier, scale.left.bits, scale.right.bits});
+      operands.insert(operands.end(), {row.zero_y, target.storage.activation.low, target.storage.activation.high});
+      EXPECT_EQ(vectors::evaluate(target, vectors::ArithOp::add, operands).result, row.expected[i]) << row.target << ", " << row.a[i] << " + " << row.b[i];
+    }
+  }
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 
 #include <bit>
 #include <cstdint>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -133,6 +134,47 @@ class Compared {
   int64_t all_ = 0;
   int64_t inside_ = 0;
 };
+
+// The range of the exponents from which scales are drawn.
+struct Exponents {
+  int low, high;
+};
+// What one operation of two tensors is made with.
+struct PairCase {
+  Bounds bounds;
+  int zero_a, zero_b;
+  float scale_a, scale_b, scale_y;
+};
+
+// An operation of two tensors on all 2^16 pairs of words; zero points, bounds and scales at random. make(case) gives our definition: int64_t(a - zero_a, b - zero_b).
+template <class Word, class Create, class Setup, class Make>
+void check_all_pairs(uint64_t seed, Exponents inputs, Exponents output, const Create& create, const Setup& setup, const Make& make) {
+  Random random(seed);
+  Compared compared;
+  constexpr size_t kPairs = 65536;
+  const int least = std::numeric_limits<Word>::min(), most = std::numeric_limits<Word>::max();
+  Padded<Word> a(kPairs), b(kPairs), y(kPairs);
+  for (size_t i = 0; i < kPairs; ++i) a[i] = static_cast<Word>(i), b[i] = static_cast<Word>(i >> 8);
+  const size_t shape[] = {kPairs};
+  for (int round = 0; round < 40; ++round) {
+    PairCase one;
+    one.bounds = random_bounds<Word>(random);
+    one.zero_a = static_cast<int>(random.between(least, most)), one.zero_b = static_cast<int>(random.between(least, most));
+    one.scale_a = random_scale(random, inputs.low, inputs.high), one.scale_b = random_scale(random, inputs.low, inputs.high);
+    one.scale_y = random_scale(random, output.low, output.high);
+    Operator op;
+    ASSERT_EQ(create(static_cast<Word>(one.zero_a), one.scale_a, static_cast<Word>(one.zero_b), one.scale_b, static_cast<Word>(one.bounds.zero_point), one.scale_y,
+                     static_cast<Word>(one.bounds.low), static_cast<Word>(one.bounds.high), 0, &op.handle),
+              xnn_status_success);
+    ASSERT_EQ(setup(op.handle, 1, shape, 1, shape, a.data(), b.data(), y.data(), nullptr), xnn_status_success);
+    op.run();
+    const auto ours = make(one);
+    for (size_t i = 0; i < kPairs; i += kStride) {
+      compared.check(ours(a[i] - one.zero_a, b[i] - one.zero_b), y[i], one.bounds, [&](auto& out) { out << int{a[i]} << " and " << int{b[i]}; });
+    }
+  }
+  compared.expect_all_equal(40 * kPairs);
+}
 
 template <class Word>
 void fill(Padded<Word>& words, Random& random) {

@@ -26,31 +26,11 @@ struct SumScale {
 
 template <class Word, class Create, class Setup>
 void check_sum(uint64_t seed, bool subtract, const Create& create, const Setup& setup) {
-  Random random(seed);
-  Compared compared;
-  constexpr size_t kPairs = 65536;
-  const int least = std::numeric_limits<Word>::min(), most = std::numeric_limits<Word>::max();
-  Padded<Word> a(kPairs), b(kPairs), y(kPairs);
-  for (size_t i = 0; i < kPairs; ++i) a[i] = static_cast<Word>(i), b[i] = static_cast<Word>(i >> 8);
-  const size_t shape[] = {kPairs};
-  for (int round = 0; round < 40; ++round) {
-    const Bounds bounds = random_bounds<Word>(random);
-    const int za = static_cast<int>(random.between(least, most)), zb = static_cast<int>(random.between(least, most));
-    const float sa = random_scale(random, -4, 3), sb = random_scale(random, -4, 3), sy = random_scale(random, -3, 3);
-    Operator op;
-    ASSERT_EQ(create(static_cast<Word>(za), sa, static_cast<Word>(zb), sb, static_cast<Word>(bounds.zero_point), sy, static_cast<Word>(bounds.low), static_cast<Word>(bounds.high),
-                     0, &op.handle),
-              xnn_status_success);
-    ASSERT_EQ(setup(op.handle, 1, shape, 1, shape, a.data(), b.data(), y.data(), nullptr), xnn_status_success);
-    op.run();
-    const SumScale scale(sa / sy, sb / sy, subtract);
-    const Steps steps("shift_right " + std::to_string(scale.shift) + " half_up; add_zero_point; clamp", bounds);
-    for (size_t i = 0; i < kPairs; i += kStride) {
-      const int64_t found = steps(Wide{a[i] - za} * scale.multiplier_a + Wide{b[i] - zb} * scale.multiplier_b);
-      compared.check(found, y[i], bounds, [&](auto& out) { out << int{a[i]} << " and " << int{b[i]}; });
-    }
-  }
-  compared.expect_all_equal(40 * kPairs);
+  check_all_pairs<Word>(seed, {-4, 3}, {-3, 3}, create, setup, [subtract](const PairCase& one) {
+    const SumScale scale(one.scale_a / one.scale_y, one.scale_b / one.scale_y, subtract);
+    const Steps steps("shift_right " + std::to_string(scale.shift) + " half_up; add_zero_point; clamp", one.bounds);
+    return [scale, steps](int a, int b) { return steps(Wide{a} * scale.multiplier_a + Wide{b} * scale.multiplier_b); };
+  });
 }
 
 TEST(Xnnpack, SumsOfAllPairsOfSignedWords) {

@@ -164,33 +164,12 @@ TEST(Xnnpack, DepthwiseConvolutionWithPadding) {
   compared.expect_all_equal(8 * kSide * kSide * kChannels);
 }
 
-// All 2^16 pairs of words, scales and zero points at random: half_even((a - za) * (b - zb) * ((sa * sb) / sy)) + zy.
+// half_even((a - za) * (b - zb) * ((sa * sb) / sy)) + zy.
 template <class Word, class Create, class Setup>
 void check_elementwise_product(uint64_t seed, const Create& create, const Setup& setup) {
-  Random random(seed);
-  Compared compared;
-  constexpr size_t kPairs = 65536;
-  const int least = std::numeric_limits<Word>::min(), most = std::numeric_limits<Word>::max();
-  Padded<Word> a(kPairs), b(kPairs), y(kPairs);
-  for (size_t i = 0; i < kPairs; ++i) a[i] = static_cast<Word>(i), b[i] = static_cast<Word>(i >> 8);
-  const size_t shape[] = {kPairs};
-  for (int round = 0; round < 40; ++round) {
-    const Bounds bounds = random_bounds<Word>(random);
-    const int za = static_cast<int>(random.between(least, most)), zb = static_cast<int>(random.between(least, most));
-    const float sa = random_scale(random, -8, 0), sb = random_scale(random, -8, 0), sy = random_scale(random, -8, 0);
-    Operator op;
-    ASSERT_EQ(create(static_cast<Word>(za), sa, static_cast<Word>(zb), sb, static_cast<Word>(bounds.zero_point), sy, static_cast<Word>(bounds.low), static_cast<Word>(bounds.high),
-                     0, &op.handle),
-              xnn_status_success);
-    ASSERT_EQ(setup(op.handle, 1, shape, 1, shape, a.data(), b.data(), y.data(), nullptr), xnn_status_success);
-    op.run();
-    const Steps steps = requantized_by_float(sa * sb / sy, bounds);
-    for (size_t i = 0; i < kPairs; i += kStride) {
-      const int64_t found = steps((a[i] - za) * (b[i] - zb));
-      compared.check(found, y[i], bounds, [&](auto& out) { out << int{a[i]} << " * " << int{b[i]}; });
-    }
-  }
-  compared.expect_all_equal(40 * kPairs);
+  check_all_pairs<Word>(seed, {-8, 0}, {-8, 0}, create, setup, [](const PairCase& one) {
+    return [steps = requantized_by_float(one.scale_a * one.scale_b / one.scale_y, one.bounds)](int a, int b) { return steps(a * b); };
+  });
 }
 
 TEST(Xnnpack, ElementwiseProductOfAllPairsOfSignedWords) {

@@ -2,12 +2,12 @@
 
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
 
 #include "emu/base/error.h"
+#include "tests/oracle/level.h"
 
 namespace assay::emu {
 namespace {
@@ -112,8 +112,7 @@ TEST(LoadTarget, ReadsTheMultiplierTarget) {
 TEST(LoadTarget, EveryKeyThatIsLeftOutIsDemandedByName) {
   // Each line `key = value`, removed alone, must be missed by its name: every line of three files that between them support every operator in integers and in binary32, and of
   // the others one line in twenty, another one in each file. ASSAY_LEVEL=2: all of all.
-  const char* const level = std::getenv("ASSAY_LEVEL");
-  const bool all = level != nullptr && std::string(level) == "2";
+  const bool all = oracle::thorough();
   size_t file = 0;
   for (const std::string& path : list_targets(targets_dir())) {
     const std::string text = text_of(path), stem = std::filesystem::path(path).stem().string();

@@ -45,10 +45,9 @@ Seen see(const emu::Target& target, ArithOp op, const Level& level, uint64_t lim
 
 TEST(Stimuli, LevelOneHasTensOfThousandsOfTellingCases) {
   // Every fifth at level 1: a target takes seconds, and what makes its cases is the same for all.
-  const bool all = std::getenv("ASSAY_LEVEL") != nullptr && std::string(std::getenv("ASSAY_LEVEL")) == "2";
   size_t turn = 0;
   for (const emu::Target& target : all_targets()) {
-    if (!all && turn++ % (5 * oracle::kTargetStride) != 0) continue;
+    if (!oracle::thorough() && turn++ % (5 * oracle::kTargetStride) != 0) continue;
     for (const ArithOp op : kAllArithOps) {
       if (lacks(target, op)) continue;
       const Seen seen = see(target, op, {1, 1});
@@ -78,7 +77,7 @@ TEST(Stimuli, StopWhenNoMoreAreWanted) {
 }
 
 TEST(Stimuli, LevelTwoHasMillions) {
-  if (std::getenv("ASSAY_LEVEL") == nullptr || std::string(std::getenv("ASSAY_LEVEL")) != "2") GTEST_SKIP() << "set ASSAY_LEVEL=2: some seconds for each operation";
+  if (!oracle::thorough()) GTEST_SKIP() << "set ASSAY_LEVEL=2: some seconds for each operation";
   const emu::Target target = first_target();
   for (const ArithOp op : kAllArithOps) EXPECT_GE(see(target, op, {2, 1}).cases, 1000000U) << to_string(op);
 }
