@@ -19,6 +19,10 @@ namespace {
 
 constexpr size_t kColumns = 120;
 
+int64_t claims_of(const emu::Target& target, emu::Evidence evidence) {
+  return std::count_if(target.claims.begin(), target.claims.end(), [evidence](const auto& claim) { return claim.evidence == evidence; });
+}
+
 void print_table(const std::vector<emu::Target>& targets) {
   size_t width = 6;
   for (const emu::Target& target : targets) width = std::max(width, target.name.size());
@@ -66,10 +70,6 @@ int list(const std::string& dir, bool json) {
 }
 
 }  // namespace
-
-int64_t claims_of(const emu::Target& target, emu::Evidence evidence) {
-  return std::count_if(target.claims.begin(), target.claims.end(), [evidence](const auto& claim) { return claim.evidence == evidence; });
-}
 
 void add_targets(CLI::App& app, int& exit_code) {
   struct TargetsOptions {

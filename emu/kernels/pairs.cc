@@ -166,36 +166,26 @@ std::optional<Operand> operand_of(Ref ref, int64_t zero_point, const OpContext& 
   return Operand{ref, walk_of(context.shape(ref), context.result().shape), centred_values(type, zero_point)};
 }
 
-// `values` after their own steps.
-std::string take_steps(const Steps& steps, const QScale& scale, std::vector<int64_t>& values) {
-  const Wide worst = std::max(values.back(), -values.front());
-  const auto fast = FastSteps::prepare(steps, worst, {{0, scale}}, {}, {});
-  if (!fast) return "an operand's step could leave 125 bits";
-  FastSteps::RowCounts counts;
-  std::vector<int64_t> results(values.size());
-  fast->run(values.data(), values.size(), 0, results.data(), counts);
-  if (counts.intermediate != 0) return "an operand's step can overflow";
-  values = std::move(results);
-  return "";
-}
-
-// The same where the steps end in binary32.
-std::string take_steps(const Steps& steps, const QScale& scale, const std::vector<int64_t>& values, std::vector<float>& numbers) {
+// An operand's values after its own steps: integers, or binary32 numbers where the steps end there. `refused` as above.
+template <class Result>
+std::vector<Result> take_steps(const Steps& steps, const QScale& scale, const std::optional<Operand>& operand, std::string& refused) {
+  if (!refused.empty()) return {};
+  const std::vector<int64_t>& values = operand->values;
   const auto fast = FastSteps::prepare(steps, std::max(values.back(), -values.front()), {{0, scale}}, {}, {});
-  if (!fast) return "an operand's step could leave 125 bits";
+  if (!fast) return refused = "an operand's step could leave 125 bits", std::vector<Result>{};
   FastSteps::RowCounts counts;
-  numbers.resize(values.size());
-  fast->run(values.data(), values.size(), 0, numbers.data(), counts);
-  return counts.intermediate != 0 ? "an operand's step can overflow" : "";
+  std::vector<Result> results(values.size());
+  fast->run(values.data(), values.size(), 0, results.data(), counts);
+  if (counts.intermediate != 0) refused = "an operand's step can overflow";
+  return results;
 }
 
 template <bool kSubtract>
 PreparedKernel prepare_fp32_sum(const AddOrSub<kSubtract>& op, const OpContext& context) {
   std::string refused;
   const auto a = operand_of(op.a, op.za, context, refused), b = operand_of(op.b, op.zb, context, refused);
-  std::vector<float> numbers_a, numbers_b;
-  if (refused.empty()) refused = take_steps(context.steps(op.operand_steps), context.scale(op.scale_a).front(), a->values, numbers_a);
-  if (refused.empty()) refused = take_steps(context.steps(op.operand_steps), context.scale(op.scale_b).front(), b->values, numbers_b);
+  auto numbers_a = take_steps<float>(context.steps(op.operand_steps), context.scale(op.scale_a).front(), a, refused);
+  auto numbers_b = take_steps<float>(context.steps(op.operand_steps), context.scale(op.scale_b).front(), b, refused);
   if (!refused.empty()) return {nullptr, refused};
   if (kSubtract) {
     for (float& number : numbers_b) number = -number;
@@ -208,22 +198,22 @@ PreparedKernel prepare_fp32_sum(const AddOrSub<kSubtract>& op, const OpContext& 
 
 template <bool kSubtract>
 PreparedKernel prepare_sum(const AddOrSub<kSubtract>& op, const OpContext& context) {
+  if (ends_in_fp32(context.steps(op.operand_steps))) return prepare_fp32_sum(op, context);
   std::string refused;
   auto a = operand_of(op.a, op.za, context, refused), b = operand_of(op.b, op.zb, context, refused);
-  if (refused.empty()) refused = take_steps(context.steps(op.operand_steps), context.scale(op.scale_a).front(), a->values);
-  if (refused.empty()) refused = take_steps(context.steps(op.operand_steps), context.scale(op.scale_b).front(), b->values);
+  auto values_a = take_steps<int64_t>(context.steps(op.operand_steps), context.scale(op.scale_a).front(), a, refused);
+  auto values_b = take_steps<int64_t>(context.steps(op.operand_steps), context.scale(op.scale_b).front(), b, refused);
   if (!refused.empty()) return {nullptr, refused};
+  a->values = std::move(values_a), b->values = std::move(values_b);
   return prepare_pair(*a, *b, kSubtract ? Join::difference : Join::sum, op.acc, op.requant, context);
 }
 
 }  // namespace
 
 PreparedKernel prepare(const Add& op, const OpContext& context) {
-  if (ends_in_fp32(context.steps(op.operand_steps))) return prepare_fp32_sum(op, context);
   return prepare_sum(op, context);
 }
 PreparedKernel prepare(const Sub& op, const OpContext& context) {
-  if (ends_in_fp32(context.steps(op.operand_steps))) return prepare_fp32_sum(op, context);
   return prepare_sum(op, context);
 }
 

@@ -36,10 +36,6 @@ std::vector<ValueId> joined_by(const Node& node, const emu::Target& target) {
   return {};
 }
 
-}  // namespace
-
-namespace {
-
 // Whether the output has its input's quantization on this target.
 bool shares(const Node& node, const emu::Target& target) {
   const bool averages = std::holds_alternative<AveragePool>(node.op);

@@ -17,9 +17,10 @@ struct Rewritten {
   const Call& call;
   Builder& builder;
   OnnxNode node;
+  int64_t opset;  // whose rules hold for the real operator
   std::vector<Argument> arguments;
 
-  Rewritten(const Call& from, Builder& to, const std::string& type) : call(from), builder(to), node(from.node) {
+  Rewritten(const Call& from, Builder& to, const std::string& type) : call(from), builder(to), node(from.node), opset(from.opset) {
     node.domain.clear();
     node.type = type;
     node.inputs.clear();
@@ -69,7 +70,7 @@ int64_t highest(emu::IntType type) {
   return static_cast<int64_t>(type.max());
 }
 
-// Element i's channel.
+// Calls visit(i, scale) with every element and its channel's scale.
 template <class Visit>
 void for_each_element(const Shape& shape, const GivenQuantization& given, Visit visit) {
   const auto count = static_cast<size_t>(element_count(shape));
@@ -152,7 +153,7 @@ void finish(Rewritten& to, size_t scale) {
   if (!to.call.has(scale)) throw Unsupported("it has no output scale, so its result is no tensor of integers", {});
   const std::string& output = to.call.node.outputs.at(0);
   const GivenQuantization given = read_given(to.call, scale, "its output", std::nullopt, 0, emu::kU8);
-  convert(Call{to.node, to.call.opset, std::move(to.arguments)}, to.builder);
+  convert(Call{to.node, to.opset, std::move(to.arguments)}, to.builder);
   const auto made = to.builder.made(output);
   ASSAY_ASSERT(made.has_value());
   to.builder.give(*made, given);
@@ -209,13 +210,9 @@ void convert_qlinear_function(const Call& call, Builder& builder) {
 
 void convert_qlinear_softmax(const Call& call, Builder& builder) {
   Rewritten to(call, builder, "Softmax");
-  const int64_t rule = call.node.integer("opset", 13);
+  to.opset = call.node.integer("opset", 13);
   add_operand(to, 0);
-  const Call changed{call.node, rule, call.arguments};
-  Rewritten with_rule(changed, builder, "Softmax");
-  with_rule.node.inputs = to.node.inputs;
-  with_rule.arguments = to.arguments;
-  finish(with_rule, 3);
+  finish(to, 3);
 }
 
 void convert_qlinear_concat(const Call& call, Builder& builder) {

@@ -1,6 +1,7 @@
 #include "quant/onnx/export_onnx.h"
 
 #include <algorithm>
+#include <map>
 
 #include "emu/base/error.h"
 #include "quant/calibrate/sharing.h"
@@ -81,15 +82,13 @@ class Exporter {
 
   // Scale and zero point as constants beside each other: [] for a tensor, [C] per channel.
   Names scale_of(ValueId id) {
+    auto& names = scales_[id];
+    if (!names.empty()) return names;
     const TensorQuantization& own = rule(id);
     const auto count = static_cast<int64_t>(own.scale.size());
     const Shape shape = own.axis && count > 1 ? Shape{count} : Shape{};
     const std::vector<int64_t> zeros(static_cast<size_t>(shape.empty() ? 1 : count), own.zero_point);
-    auto& names = scales_[id];
-    if (names.empty()) {
-      names = {writer_.floats(graph_.value(id).name + "_scale", shape, own.scale), writer_.words(graph_.value(id).name + "_zero_point", own.storage.type, shape, zeros)};
-    }
-    return names;
+    return names = {writer_.floats(graph_.value(id).name + "_scale", shape, own.scale), writer_.words(graph_.value(id).name + "_zero_point", own.storage.type, shape, zeros)};
   }
 
   void set_axis(onnx::NodeProto& node, ValueId id) {
@@ -122,11 +121,15 @@ class Exporter {
     return real_[id];
   }
 
-  // x, scale, zero point.
-  Names triple(ValueId id) {
-    const std::string from = words(id);
-    Names names = scale_of(id);
-    names.insert(names.begin(), from);
+  // Words, scale and zero point of the node's first inputs.
+  Names triples(size_t count) {
+    Names names;
+    for (size_t i = 0; i < count; ++i) {
+      const ValueId id = node_->inputs.at(i);
+      names.push_back(words(id));
+      const Names scale = scale_of(id);
+      names.insert(names.end(), scale.begin(), scale.end());
+    }
     return names;
   }
 
@@ -182,14 +185,7 @@ class Exporter {
     names.insert(names.end(), scale.begin(), scale.end());
     return names;
   }
-  Names inputs_to_output() {
-    Names names;
-    for (const ValueId id : node_->inputs) {
-      const Names one = triple(id);
-      names.insert(names.end(), one.begin(), one.end());
-    }
-    return to_output(std::move(names));
-  }
+  Names inputs_to_output() { return to_output(triples(node_->inputs.size())); }
 
   // A bias that is a real number has no integer operator.
   bool write_integer_node() {
@@ -213,10 +209,7 @@ class Exporter {
   }
 
   bool write_integer(const Conv& op) {
-    Names names = triple(node_->inputs[0]);
-    const Names weight = triple(node_->inputs[1]);
-    names.insert(names.end(), weight.begin(), weight.end());
-    names = to_output(std::move(names));
+    Names names = to_output(triples(2));
     if (node_->inputs.size() > 2) names.push_back(words(node_->inputs[2]));
     return clamped([&](const std::string& out) { set_windows(writer_.node("QLinearConv", names, out), op, graph_.value(node_->inputs[1]).shape); });
   }
@@ -224,9 +217,7 @@ class Exporter {
   bool write_integer(const MatMul&) {
     if (node_->inputs.size() == 2) return clamped([&](const std::string& out) { writer_.node("QLinearMatMul", inputs_to_output(), out); });
     if (graph_.value(node_->output).shape.size() != 2) return false;
-    Names names = triple(node_->inputs[0]);
-    const Names weight = triple(node_->inputs[1]);
-    names.insert(names.end(), weight.begin(), weight.end());
+    Names names = triples(2);
     names.push_back(words(node_->inputs[2]));
     names = to_output(std::move(names));
     return clamped([&](const std::string& out) { writer_.microsoft_node("QGemm", names, out); });
@@ -247,10 +238,8 @@ class Exporter {
 
   bool write_integer(const Concat& op) {
     Names names = scale_of(node_->output);
-    for (const ValueId id : node_->inputs) {
-      const Names one = triple(id);
-      names.insert(names.end(), one.begin(), one.end());
-    }
+    const Names inputs = triples(node_->inputs.size());
+    names.insert(names.end(), inputs.begin(), inputs.end());
     return clamped([&](const std::string& out) { set(writer_.microsoft_node("QLinearConcat", names, out), "axis", op.axis); });
   }
 

@@ -1,7 +1,6 @@
 // An ONNX graph under construction: nodes, constants and names, each name once.
 #pragma once
 
-#include <map>
 #include <string>
 #include <unordered_set>
 #include <vector>
@@ -27,7 +26,7 @@ class OnnxWriter {
   onnx::NodeProto& node(const std::string& type, const Names& inputs, const std::string& output);
   onnx::NodeProto& microsoft_node(const std::string& type, const Names& inputs, const std::string& output);
 
-  // Constants; equal ones of the same wanted name are stored once.
+  // Constants; each returns the name that it got.
   std::string floats(const std::string& wanted, const Shape& shape, const std::vector<float>& data);
   std::string words(const std::string& wanted, emu::IntType type, const Shape& shape, const std::vector<int64_t>& data);
   std::string integers(const std::string& wanted, const std::vector<int64_t>& data);
