@@ -114,9 +114,9 @@ TensorQuantization of_bias(const Quantized& quantized, const Node& node) {
 }
 
 // Whether the chip adds the bias as a number of binary32: then it is not quantized, as in PPQ for such platforms.
-bool adds_real_bias(const Operator& op, const emu::Target& target) {
-  const auto& rule = std::holds_alternative<MatMul>(op) ? target.matmul : (std::holds_alternative<ConvTranspose>(op) ? target.conv_transpose : target.conv);
-  return rule && emu::holds(rule->steps, emu::is_fp32_bias);
+bool adds_real_bias(const Quantized& quantized, const Node& node) {
+  const emu::Steps* const steps = weighted_steps(quantized, node);
+  return steps != nullptr && emu::holds(*steps, emu::is_fp32_bias);
 }
 
 bool is_bias(const Node& node, size_t input) {
@@ -196,7 +196,7 @@ void quantize_parameters(Quantized& quantized) {
 void quantize_biases(Quantized& quantized) {
   for (const Node& node : quantized.graph.nodes) {
     if (!is_weighted(node.op) || node.inputs.size() < 3 || !quantized.graph.is_constant(node.inputs[2])) continue;
-    if (adds_real_bias(node.op, quantized.target)) continue;
+    if (adds_real_bias(quantized, node)) continue;
     const auto& given = quantized.graph.value(node.inputs[2]).given;
     quantized.tensors[node.inputs[2]] = given ? by_model(*given) : of_bias(quantized, node);
     if (given) quantized.tensors[node.inputs[2]]->state = State::passive;

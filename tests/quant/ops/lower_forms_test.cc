@@ -5,6 +5,7 @@
 
 #include "emu/machine.h"
 #include "quant/calibrate/fit_weights.h"
+#include "quant/calibrate/parameters.h"
 #include "tests/quant/ops/lowering_fixture.h"
 
 namespace assay::quant {
@@ -162,6 +163,37 @@ TEST(FitWeights, TakesUpTheDifferenceToALegalMultiplier) {
     const double ratio = static_cast<double>(scales[c].multiplier) / static_cast<double>(1 << scales[c].right.bits);
     EXPECT_EQ(net.q.tensors[w]->scale[c], static_cast<float>(ratio * 0.01F / 0.5F));
     EXPECT_NEAR(net.q.tensors[w]->scale[c], (c == 0 ? 0.3F : 0.02F) / 127, 0.01F * net.q.tensors[w]->scale[c]);
+  }
+}
+
+TEST(FitWeights, CountsTheShiftsThatStandInTheList) {
+  emu::Target target = real_target();
+  target.multiplier.form = emu::MultiplierForm::nearest;
+  target.multiplier.bits = 8, target.multiplier.min_right = {0}, target.multiplier.max_right = {16};
+  target.conv = emu::StepsRule{parse_steps("add_bias; shift_left 2; multiply; shift_right 7 floor; shift_right scale half_up; add_zero_point; saturate output; clamp")};
+  Net net(target);
+  const ValueId x = net.input("x", {1, 1, 1, 1}, symmetric(0.5F));
+  const float before = 0.3F / 127;
+  const ValueId w = net.constant("w", FloatTensor({1, 1, 1, 1}, {0.3F}), symmetric(before));
+  net.output(net.node("Conv", Conv{}, {x, w}, {1, 1, 1, 1}, symmetric(0.01F)));
+  fit_weights_to_multiplier(net.q);
+  EXPECT_NEAR(net.q.tensors[w]->scale[0], before, 0.01F * before);
+}
+
+// Dense convolutions add the bias in binary32, depthwise ones as an integer.
+TEST(QuantizeBiases, AsksTheStepsThatADepthwiseConvolutionGoesThrough) {
+  emu::Target target = real_target();
+  target.binary32 = emu::Fp32Rule{};
+  target.depthwise_conv = target.conv;
+  target.conv = emu::StepsRule{parse_steps("to_fp32; mul_fp32 scale; add_fp32 bias; div_fp32 output; to_int half_even; saturate output; clamp")};
+  for (const int64_t groups : {1, 2}) {
+    Net net(target);
+    const ValueId x = net.input("x", {1, 2, 1, 1}, symmetric(1));
+    const ValueId w = net.constant("w", FloatTensor({2, 2 / groups, 1, 1}), symmetric(1));
+    const ValueId b = net.constant("b", FloatTensor({2}, {3, 4}));
+    net.output(net.node("Conv", Conv{.groups = groups}, {x, w, b}, {1, 2, 1, 1}, symmetric(1)));
+    quantize_biases(net.q);
+    EXPECT_EQ(net.q.tensors[b].has_value(), groups == 2) << groups << " groups";
   }
 }
 
