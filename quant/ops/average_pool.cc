@@ -74,6 +74,13 @@ void lower(const AveragePool& op, const Node& node, Lowering& lowering) {
     pool.requant = lowering.requant(node, lowering.divided_scale(node, {{scale_x}, {scale_y}}), rule->steps, key);
     return lowering.emit(node, pool);
   }
+  // What the forms of 1 / count are made for (derivations.h).
+  constexpr int64_t kLongestSide = 1024, kLargestCount = int64_t{1} << 24;
+  const bool has_factor = rule->count_scale != emu::CountScale::factor || std::max(op.kernel[0], op.kernel[1]) <= kLongestSide;
+  if (rule->count_scale != emu::CountScale::ratio && (!has_factor || area > kLargestCount)) {
+    return lowering.forbid(node, "ops.average_pool.count_scale = \"" + std::string(to_string(rule->count_scale)) + "\" divides by no window of " + std::to_string(op.kernel[0]) +
+                                     " x " + std::to_string(op.kernel[1]));
+  }
   AveragePool counted = op;
   counted.include_pad = whole;
   const std::vector<bool> counts = counts_of(counted, lowering.shape_of(x), lowering.shape_of(node.output));

@@ -3,6 +3,7 @@
 
 #include <bit>
 
+#include "emu/base/error.h"
 #include "emu/machine.h"
 #include "quant/calibrate/fit_weights.h"
 #include "quant/calibrate/parameters.h"
@@ -210,6 +211,22 @@ TEST(LowerConv, ABiasOfItsOwnPowerOfTwoIsShiftedToTheAccumulator) {
   net.output(net.node("Conv", Conv{}, {x, w, b}, {1, 1, 1, 1}, symmetric(0x1p-4F)));
   const emu::Program p = net.lowered().program;
   EXPECT_EQ(p.constants[only<emu::Conv>(p).bias->index].tensor.values(), Words{520});
+}
+
+TEST(LowerAveragePool, RefusesWindowsThatNoFactorIsMadeFor) {
+  const auto lowered = [](int64_t width) {
+    emu::Target target = real_target();
+    target.average_pool = emu::AverageRule{.inputs = emu::InputScales::joint,
+                                           .form = emu::AverageForm::reciprocal,
+                                           .count_scale = emu::CountScale::factor,
+                                           .steps = parse_steps("multiply; shift_right scale half_up; add_zero_point; saturate output; clamp")};
+    Net net(target);
+    const ValueId x = net.input("x", {1, 1, 1, width}, symmetric(0.1F));
+    net.output(net.node("AveragePool", AveragePool{{1, width}}, {x}, {1, 1, 1, 1}, symmetric(0.1F)));
+    return net.lowered();
+  };
+  EXPECT_NO_THROW(lowered(1024));
+  EXPECT_THROW(lowered(1025), Unsupported);
 }
 
 // The mean of nine 9s is 8 where the reciprocal is cut, 9 where it is rounded.
