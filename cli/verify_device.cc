@@ -129,8 +129,7 @@ int verify_ourselves(const emu::Target& target, const DeviceOptions& options, bo
   {
     Progress progress("self", options.quiet || json);
     verify::SelfSettings settings{options.level, options.seed, [&](size_t done, size_t total) { progress.update(done, total); }};
-    lines = verify::check_step_lists(target, settings);
-    for (auto& line : verify::check_operations(target, settings)) lines.push_back(std::move(line));
+    lines = verify::check_self(target, settings);
   }
   const bool differs = std::any_of(lines.begin(), lines.end(), [](const verify::SelfLine& line) { return line.different > 0; });
   if (!json) print_lines(lines);

@@ -110,7 +110,7 @@ void IntDifference::add(const std::string& sample, const emu::Tensor& got, const
       const int64_t e = expected.at(i);
       if (g == e) continue;
       ++d.differing;
-      const Wide off = Wide{g} - e;
+      const Wide off = Wide{emu::ordered(g, got.type())} - emu::ordered(e, got.type());
       ++d.off_by[static_cast<int64_t>(std::clamp<Wide>(off, -kFarthest, kFarthest))];
       if (!d.first) d.first = FirstMismatch{sample, unravel(i, got.shape()), e, g};
     }

@@ -47,7 +47,7 @@ struct FirstMismatch {
 // The histogram of differences ends here: wide outputs (s32) may differ by anything, and it must stay small.
 inline constexpr int64_t kFarthest = 65536;
 
-// Two integer columns. EQUAL: none differs; CLOSE: some do, each by exactly 1.
+// Two columns of words. EQUAL: none differs; CLOSE: some do, each by exactly 1. Words of numbers differ by how many others lie between them.
 struct IntDifference {
   Verdict verdict = Verdict::EQUAL;
   std::string why;                     // for NOT_COMPARABLE

@@ -1,8 +1,10 @@
 #include "quant/fake_quantize.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 
+#include "emu/arith/soft_float.h"
 #include "emu/base/error.h"
 
 namespace assay::quant {
@@ -85,8 +87,29 @@ int64_t quantize_value(float value, float scale, int64_t zero_point, int64_t low
   return std::clamp(static_cast<int64_t>(code), low, high);
 }
 
+int64_t float_word(float value, const emu::Storage& storage, emu::Round mode) {
+  ASSAY_ASSERT(!std::isnan(value));
+  const int64_t word = emu::narrow({std::bit_cast<uint32_t>(value)}, {storage.type.format, mode});
+  if (emu::is_smaller(word, storage.low, storage.type)) return storage.low;
+  return emu::is_smaller(storage.high, word, storage.type) ? storage.high : word;
+}
+
+float number_of_word(int64_t word, emu::IntType type) {
+  return std::bit_cast<float>(emu::number_of(word, type, 0).bits);
+}
+
+int64_t word_of(float value, const TensorQuantization& quantization) {
+  const emu::Storage& storage = quantization.storage;
+  if (storage.type.is_float()) return float_word(value, storage, quantization.round);
+  return quantize_value(value, quantization.scale.at(0), quantization.zero_point, storage.low, storage.high, quantization.round);
+}
+
 std::vector<int64_t> quantize(const FloatTensor& tensor, const TensorQuantization& quantization) {
   std::vector<int64_t> codes(tensor.size());
+  if (quantization.storage.type.is_float()) {
+    std::transform(tensor.data.begin(), tensor.data.end(), codes.begin(), [&](float value) { return float_word(value, quantization.storage, quantization.round); });
+    return codes;
+  }
   for_each_channel(tensor, quantization, [&](size_t first, size_t count, float scale) {
     for (size_t i = first; i < first + count; ++i) {
       codes[i] = quantize_value(tensor.data[i], scale, quantization.zero_point, quantization.storage.low, quantization.storage.high, quantization.round);
@@ -102,6 +125,10 @@ std::vector<int64_t> codes_of(const FloatTensor& fake_quantized, const TensorQua
 }
 
 void fake_quantize(FloatTensor& tensor, const TensorQuantization& quantization) {
+  if (quantization.storage.type.is_float()) {
+    for (float& value : tensor.data) value = number_of_word(float_word(value, quantization.storage, quantization.round), quantization.storage.type);
+    return;
+  }
   const auto zero_point = static_cast<float>(quantization.zero_point);
   const auto low = static_cast<float>(quantization.storage.low);
   const auto high = static_cast<float>(quantization.storage.high);

@@ -19,6 +19,13 @@ int64_t round_scalar(double value, emu::Round mode);
 // clamp(round(x / s) + z, low, high) as an integer; NaN is an InputError before this point.
 int64_t quantize_value(float value, float scale, int64_t zero_point, int64_t low, int64_t high, emu::Round mode);
 
+// Floating-point words have no scale: a value is rounded to the format and kept between the words low and high; the number of a word.
+int64_t float_word(float value, const emu::Storage& storage, emu::Round mode);
+float number_of_word(int64_t word, emu::IntType type);
+
+// One value by a quantization of a whole tensor, whichever its words are.
+int64_t word_of(float value, const TensorQuantization& quantization);
+
 // All elements; per channel where the quantization has an axis.
 std::vector<int64_t> quantize(const FloatTensor& tensor, const TensorQuantization& quantization);
 

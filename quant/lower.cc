@@ -14,10 +14,11 @@ namespace {
 emu::Tensor quantize_input(const emu::ProgramInput& input, const emu::ValueInfo& info, const FloatTensor& real) {
   if (real.shape != info.shape) throw InputError("input '" + info.name + "' has shape " + assay::to_string(info.shape) + ", found " + assay::to_string(real.shape));
   const float scale = to_float(info.scale);
+  const emu::Storage storage{info.type, input.low, input.high};
   std::vector<int64_t> words(real.size());
   for (size_t i = 0; i < words.size(); ++i) {
     if (!std::isfinite(real.data[i])) throw InputError("input '" + info.name + "': element " + std::to_string(i) + " is not a finite number");
-    words[i] = quantize_value(real.data[i], scale, info.zero_point, input.low, input.high, input.round);
+    words[i] = info.type.is_float() ? float_word(real.data[i], storage, input.round) : quantize_value(real.data[i], scale, info.zero_point, input.low, input.high, input.round);
   }
   return emu::Tensor(info.type, info.shape, words);
 }
@@ -46,6 +47,10 @@ std::vector<emu::Tensor> quantize_inputs(const emu::Program& program, const std:
 FloatTensor dequantize(const emu::Tensor& tensor, const emu::ValueInfo& info) {
   const float scale = to_float(info.scale);
   FloatTensor real(tensor.shape());
+  if (info.type.is_float()) {
+    for (size_t i = 0; i < real.size(); ++i) real.data[i] = number_of_word(tensor.at(i), info.type);
+    return real;
+  }
   for (size_t i = 0; i < real.size(); ++i) real.data[i] = static_cast<float>(tensor.at(i) - info.zero_point) * scale;
   return real;
 }

@@ -30,7 +30,7 @@ Lowered lower(const Quantized& quantized);
 // The quantized inputs of a Program from real ones: PPQ's float32 quantization with each input's rounding. InputError on NaN, Inf or a wrong shape.
 std::vector<emu::Tensor> quantize_inputs(const emu::Program& program, const std::vector<FloatTensor>& inputs);
 
-// real = scale * (q - zero_point), in float32 as PPQ does it.
+// real = scale * (q - zero_point), in float32 as PPQ does it; of floating-point words the number that each is.
 FloatTensor dequantize(const emu::Tensor& tensor, const emu::ValueInfo& info);
 
 }  // namespace assay::quant

@@ -44,6 +44,11 @@ class Bench {
   }
 
   void ask(ArithOp op) {
+    const emu::IntType word_a = a_.storage.activation.type, word_b = b_.storage.activation.type;
+    if (word_a.is_float() || word_b.is_float()) {
+      return state(op, "not asked: words of " + to_string(word_a) + " and of " + to_string(word_b) +
+                           (word_a == word_b ? " are numbers, and these questions are about integers" : ": no operand can be given to both"));
+    }
     const auto lacks_a = lacks(a_, op), lacks_b = lacks(b_, op);
     if (lacks_a || lacks_b) return state(op, "not asked: " + (lacks_a ? a_.name + ": " + *lacks_a : b_.name + ": " + *lacks_b));
     found_.clear();

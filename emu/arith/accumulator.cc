@@ -20,7 +20,7 @@ std::optional<Stored> parse_stored(std::string_view text) {
   if (dot == std::string_view::npos) return std::nullopt;
   const auto type = parse_int_type(text.substr(0, dot));
   const auto overflow = parse_overflow(text.substr(dot + 1));
-  return type && overflow ? std::optional(Stored{*type, *overflow}) : std::nullopt;
+  return type && !type->is_float() && overflow ? std::optional(Stored{*type, *overflow}) : std::nullopt;
 }
 
 std::optional<uint32_t> parse_count(std::string_view text) {
@@ -58,41 +58,46 @@ bool parse_part(std::string_view text, Accumulator& accumulator) {
   return accumulator.spill.has_value();
 }
 
-// Sums of binary32 words, and whether any addition was inexact.
-struct Fp32Sums {
-  bool inexact = false;
+// The orders of summing; plus(a, b) is one addition.
+template <class Plus>
+Fp32 sequential(const Fp32* values, size_t count, const Plus& plus) {
+  Fp32 sum{0};
+  for (size_t i = 0; i < count; ++i) sum = plus(sum, values[i]);
+  return sum;
+}
 
-  Fp32 of(int64_t term) {
-    const Fp32 rounded = fp32_of(term, Round::half_even);
-    inexact |= to_int(rounded, Round::half_even, kS64) != term;
-    return rounded;
+template <class Plus>
+Fp32 pairwise(std::vector<Fp32> values, const Plus& plus) {
+  while (values.size() > 1) {
+    const size_t half = values.size() / 2, odd = values.size() % 2;
+    for (size_t i = 0; i < half; ++i) values[i] = plus(values[2 * i], values[2 * i + 1]);
+    if (odd != 0) values[half] = values.back();
+    values.resize(half + odd);
   }
-  Fp32 plus(Fp32 a, Fp32 b) {
-    const Fp32 sum = add(a, b);
-    const IntType wide{64, true};
-    inexact |= to_int(a, Round::half_even, wide) + to_int(b, Round::half_even, wide) != to_int(sum, Round::half_even, wide);
-    return sum;
-  }
-  Fp32 sequential(const Fp32* values, size_t count) {
-    Fp32 sum{0};
-    for (size_t i = 0; i < count; ++i) sum = plus(sum, values[i]);
-    return sum;
-  }
-  Fp32 pairwise(std::vector<Fp32> values) {
-    while (values.size() > 1) {
-      const size_t half = values.size() / 2, odd = values.size() % 2;
-      for (size_t i = 0; i < half; ++i) values[i] = plus(values[2 * i], values[2 * i + 1]);
-      if (odd != 0) values[half] = values.back();
-      values.resize(half + odd);
+  return values.empty() ? Fp32{0} : values[0];
+}
+
+template <class Plus>
+Fp32 summed(const std::vector<Fp32>& values, const Fp32Sum& how, const Plus& plus) {
+  switch (how.order) {
+    case Fp32Order::sequential: return sequential(values.data(), values.size(), plus);
+    case Fp32Order::pairwise: return pairwise(values, plus);
+    case Fp32Order::blocks: {
+      std::vector<Fp32> sums;
+      for (size_t i = 0; i < values.size(); i += how.block) sums.push_back(sequential(values.data() + i, std::min<size_t>(how.block, values.size() - i), plus));
+      return sequential(sums.data(), sums.size(), plus);
     }
-    return values.empty() ? Fp32{0} : values[0];
+    case Fp32Order::exact: break;
   }
-  Fp32 in_blocks(const std::vector<Fp32>& values, size_t block) {
-    std::vector<Fp32> sums;
-    for (size_t i = 0; i < values.size(); i += block) sums.push_back(sequential(values.data() + i, std::min(block, values.size() - i)));
-    return sequential(sums.data(), sums.size());
-  }
-};
+  ASSAY_ASSERT(!"an order that adds numbers of binary32");
+}
+
+// An addition of integers that binary32 holds, and whether it was inexact.
+Fp32 add_integers(Fp32 a, Fp32 b, bool& inexact) {
+  const Fp32 sum = add(a, b);
+  inexact |= to_int(a, Round::half_even, kS64) + to_int(b, Round::half_even, kS64) != to_int(sum, Round::half_even, kS64);
+  return sum;
+}
 
 }  // namespace
 
@@ -167,22 +172,23 @@ Sum::Finished Sum::finished() const {
 }
 
 Sum::Finished Sum::finished_fp32() const {
-  Fp32Sums sums;
+  bool inexact = false;
   Wide exact = 0;
   std::vector<Fp32> values;
   for (const int64_t term : fp32_terms_) {
     exact += term;
-    if (accumulator_.fp32->order != Fp32Order::exact) values.push_back(sums.of(term));
+    if (accumulator_.fp32->order == Fp32Order::exact) continue;
+    values.push_back(fp32_of(term, Round::half_even));
+    inexact |= to_int(values.back(), Round::half_even, kS64) != term;
   }
-  Fp32 sum{0};
-  switch (accumulator_.fp32->order) {
-    case Fp32Order::sequential: sum = sums.sequential(values.data(), values.size()); break;
-    case Fp32Order::pairwise: sum = sums.pairwise(values); break;
-    case Fp32Order::blocks: sum = sums.in_blocks(values, accumulator_.fp32->block); break;
-    case Fp32Order::exact: sum = fp32_of(exact, Round::half_even); break;
-  }
+  const auto plus = [&](Fp32 a, Fp32 b) { return add_integers(a, b, inexact); };
+  const Fp32 sum = accumulator_.fp32->order == Fp32Order::exact ? fp32_of(exact, Round::half_even) : summed(values, *accumulator_.fp32, plus);
   const Wide value = to_int(sum, Round::half_even, kS64);
-  return {static_cast<int64_t>(value), sums.inexact || value != exact};
+  return {static_cast<int64_t>(value), inexact || value != exact};
+}
+
+Fp32 sum_of_numbers(const std::vector<Fp32>& terms, const Fp32Sum& how) {
+  return summed(terms, how, [](Fp32 a, Fp32 b) { return emu::add(a, b); });
 }
 
 int64_t Sum::value() const {

@@ -101,6 +101,9 @@ class Sum {
   std::vector<int64_t> fp32_terms_;
 };
 
+// The sum of binary32 numbers in that order, each addition rounded half_even (soft_float.h): what floating-point words are summed by. Not fp32.exact, which sums integers.
+Fp32 sum_of_numbers(const std::vector<Fp32>& terms, const Fp32Sum& how);
+
 // The order in which a convolution's products are summed; the last name varies fastest. (ic: input channel of the group.)
 enum class SumOrder : uint8_t { ky_kx_ic, ic_ky_kx };
 std::string_view to_string(SumOrder order);  // "ky,kx,ic"

@@ -21,10 +21,12 @@ std::optional<Overflow> parse_overflow(std::string_view name) {
 }
 
 std::string to_string(IntType type) {
+  if (type.is_float()) return std::string(to_string(type.format));
   return (type.is_signed ? "s" : "u") + std::to_string(type.bits);
 }
 
 std::optional<IntType> parse_int_type(std::string_view name) {
+  if (const auto format = parse_float_format(name)) return word_type(*format);
   if (name.size() < 2 || (name[0] != 's' && name[0] != 'u')) return std::nullopt;
   int bits = 0;
   const auto [end, error] = std::from_chars(name.data() + 1, name.data() + name.size(), bits);

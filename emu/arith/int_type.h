@@ -1,4 +1,5 @@
-// Integer types of 1 to 64 bits, and the two things that a value outside a type can become: the nearest representable one (saturate) or itself modulo 2^bits (wrap).
+// The types of words: integers of 1 to 64 bits, and the two things that a value outside a type can become: the nearest representable one (saturate) or itself modulo 2^bits
+// (wrap). A word may also be a floating-point number (format): then it is held as the unsigned integer of its bits, and what computes with it decodes it (soft_float.h).
 #pragma once
 
 #include <cstdint>
@@ -6,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "emu/arith/float_format.h"
 #include "emu/base/wide.h"
 
 namespace assay::emu {
@@ -13,7 +15,9 @@ namespace assay::emu {
 struct IntType {
   uint8_t bits;  // 1..64, the sign bit included
   bool is_signed;
+  FloatFormat format{0, 0, false};  // exponent_bits 0: an integer; else bits are the format's and is_signed is false
 
+  bool is_float() const { return format.exponent_bits != 0; }
   Wide min() const { return is_signed ? -(Wide{1} << (bits - 1)) : Wide{0}; }
   Wide max() const { return (Wide{1} << (is_signed ? bits - 1 : bits)) - 1; }
   bool holds(Wide value) const { return value >= min() && value <= max(); }
@@ -28,13 +32,18 @@ inline constexpr IntType kU16{16, false};
 inline constexpr IntType kS32{32, true};
 inline constexpr IntType kS64{64, true};
 
+// The type of a format's words.
+constexpr IntType word_type(FloatFormat format) {
+  return {static_cast<uint8_t>(format.bits()), false, format};
+}
+
 // What a register does with a value that it cannot hold. `saturate` and `wrap` are both results, never errors; whoever stores counts them.
 enum class Overflow : uint8_t { saturate, wrap };
 
 std::string_view to_string(Overflow rule);
 std::optional<Overflow> parse_overflow(std::string_view name);
 
-// "s8", "u16", "s32"
+// "s8", "u16", "s32", "bf16"
 std::string to_string(IntType type);
 std::optional<IntType> parse_int_type(std::string_view name);
 

@@ -31,14 +31,23 @@ Fp32 value_of(const Fp32Operand& operand, const StepOperands& operands) {
 std::pair<Fp32, Fp32> bounds_of(const ClampFp32& step, const StepOperands& o) {
   if (const auto* bounds = std::get_if<std::pair<Fp32, Fp32>>(&step.bounds)) return *bounds;
   const bool whole = std::get<Fp32Bounds>(step.bounds) == Fp32Bounds::output;
+  if (o.output.is_float()) {
+    if (whole) return {{0xff800000U}, {0x7f800000U}};
+    return {number_of(o.clamp_low, o.output, 0), number_of(o.clamp_high, o.output, 0)};
+  }
   const Wide low = whole ? o.output.min() : Wide{o.clamp_low}, high = whole ? o.output.max() : Wide{o.clamp_high};
   return {fp32_of(low - o.zero_point, Round::half_even), fp32_of(high - o.zero_point, Round::half_even)};
+}
+
+bool is_finite(Fp32 value) {
+  return !value.is_nan() && !value.is_infinite();
 }
 
 // The steps on binary32 words.
 struct OnFp32 {
   Fp32 v;
   const StepOperands& o;
+  StepEvents& events;
   Fp32 of(const Fp32Operand& operand) const { return value_of(operand, o); }
 
   Wide operator()(const MulFp32& s) const { return multiply(v, of(s.factor)).bits; }
@@ -56,6 +65,13 @@ struct OnFp32 {
     return widen(narrow(v, rule), s.format).bits;
   }
   Wide operator()(const ToInt& s) const { return to_int(v, s.round, kS32); }
+  // A finite number that becomes infinite has left the output's format.
+  Wide operator()(const StoreFp32& s) const {
+    ASSAY_ASSERT(o.output.is_float());
+    const uint32_t stored = narrow(v, {o.output.format, s.round, Subnormals::keep, FloatOverflow::infinity});
+    if (is_finite(v) && !is_finite(widen(stored, o.output.format))) events.output = true;
+    return stored;
+  }
 };
 
 }  // namespace
@@ -64,26 +80,29 @@ bool takes_fp32(const Step& step) {
   return std::visit([](const auto& s) { return std::is_invocable_v<OnFp32, decltype(s)>; }, step);
 }
 
-bool is_fp32_after(const Steps& steps, size_t count) {
+bool is_fp32_after(const Steps& steps, size_t count, Begins begins) {
   for (size_t i = count; i > 0; --i) {
     if (std::holds_alternative<ToFp32>(steps[i - 1])) return true;
-    if (std::holds_alternative<ToInt>(steps[i - 1])) return false;
+    if (std::holds_alternative<ToInt>(steps[i - 1]) || std::holds_alternative<StoreFp32>(steps[i - 1])) return false;
   }
-  return false;
+  return begins == Begins::in_fp32;
 }
 
 std::optional<std::string> mixed_up(const Steps& steps, Begins begins, Ends ends) {
   bool in_fp32 = begins == Begins::in_fp32;
+  const Step* stored = nullptr;
   for (const Step& step : steps) {
+    if (stored != nullptr) return "'" + to_string(step) + "' comes after '" + to_string(*stored) + "', which must be last";
     if (takes_fp32(step) != in_fp32) {
       return in_fp32 ? "'" + to_string(step) + "' works on integers, but comes between to_fp32 and to_int"
                      : "'" + to_string(step) + "' works on binary32 numbers, but no to_fp32 comes before it";
     }
     if (std::holds_alternative<ToFp32>(step)) in_fp32 = true;
     if (std::holds_alternative<ToInt>(step)) in_fp32 = false;
+    if (std::holds_alternative<StoreFp32>(step)) in_fp32 = false, stored = &step;
   }
   if (!in_fp32 || ends == Ends::either) return std::nullopt;
-  return begins == Begins::in_fp32 ? "the sum is in binary32, and no to_int comes after it" : "to_fp32 has no to_int after it";
+  return begins == Begins::in_fp32 ? "the value is in binary32, and no to_int or store_fp32 comes after it" : "to_fp32 has no to_int after it";
 }
 
 Wide apply(const Step& step, Wide value, const StepOperands& operands, StepEvents& events) {
@@ -112,7 +131,7 @@ Wide apply(const Step& step, Wide value, const StepOperands& operands, StepEvent
                         },
                         [&](const ToFp32&) { return Wide{fp32_of(value, Round::half_even).bits}; },
                         [&](const auto& s) {
-                          return OnFp32{word(value), operands}(s);
+                          return OnFp32{word(value), operands, events}(s);
                         },
                     },
                     step);

@@ -22,6 +22,8 @@
 //   add_half_fp32               v + 0.5 or v - 0.5 by v's sign bit, rounded half_even: with to_int toward_zero, the usual approximation of half_away
 //   round_fp32 FORMAT R         to the nearest numbers of tf32, bf16, fp16, e5m2 or e4m3 (mode R, subnormals kept, overflow to infinity), as binary32
 //   to_int R                    rounded with mode R, saturated to 32 signed bits; NaN gives 0
+//   store_fp32 R                the word of the output's floating-point format, rounded with mode R, subnormals kept, overflow to infinity: the last step of a list whose output is
+//                               one. Operands in such a format begin in binary32 (they are decoded exactly); clamp bounds are words of the output's format there
 // Between these two, a value of type Wide is the 32-bit word of the number, 0 .. 2^32 - 1.
 //
 // Every step list is given as text in TOML and in Programs: "multiply; shift_right 31 half_up; saturate 32; shift_right scale half_away; add_zero_point; saturate output".
@@ -130,9 +132,13 @@ struct ToInt {
   Round round;
   friend bool operator==(const ToInt&, const ToInt&) = default;
 };
+struct StoreFp32 {
+  Round round;
+  friend bool operator==(const StoreFp32&, const StoreFp32&) = default;
+};
 
 using Step = std::variant<AddBias, AddNumber, ShiftLeft, Multiply, ShiftRight, Saturate, Wrap, AddZeroPoint, Clamp,  //
-                          ToFp32, MulFp32, AddFp32, DivFp32, FmaFp32, LeakyFp32, ClampFp32, AddHalfFp32, RoundFp32, ToInt>;
+                          ToFp32, MulFp32, AddFp32, DivFp32, FmaFp32, LeakyFp32, ClampFp32, AddHalfFp32, RoundFp32, ToInt, StoreFp32>;
 using Steps = std::vector<Step>;
 
 std::string to_string(const Step& step);
@@ -145,15 +151,19 @@ Steps parse_steps(std::string_view text);
 
 // Whether the step works on a binary32 number (all _fp32 steps but to_fp32, and to_int).
 bool takes_fp32(const Step& step);
-// Whether the value after the first `count` steps is a binary32 word, in a list that begins with an integer.
-bool is_fp32_after(const Steps& steps, size_t count);
-// Whether a list that begins with an integer leaves a binary32 number: such lists bring the operands of a sum to it.
-inline bool ends_in_fp32(const Steps& steps) {
-  return is_fp32_after(steps, steps.size());
-}
-// What is wrong where integer and binary32 steps do not follow each other as they must (to_fp32 ... to_int); none where the list is sound. A list begins and ends with an
-// integer; one for the operands of a sum may end in binary32, and then the one on the sum begins there.
+// A list begins and ends with an integer, but: the operands of a sum may be left in binary32, and then the list on the sum begins there; so does every list on operands in a
+// floating-point format.
 enum class Begins : uint8_t { as_integer, in_fp32 };
+inline Begins begins_with(IntType operand) {
+  return operand.is_float() ? Begins::in_fp32 : Begins::as_integer;
+}
+// Whether the value after the first `count` steps is a binary32 word.
+bool is_fp32_after(const Steps& steps, size_t count, Begins begins = Begins::as_integer);
+// Whether a list leaves a binary32 number: such lists bring the operands of a sum to it.
+inline bool ends_in_fp32(const Steps& steps, Begins begins = Begins::as_integer) {
+  return is_fp32_after(steps, steps.size(), begins);
+}
+// What is wrong where integer and binary32 steps do not follow each other as they must (to_fp32 ... to_int, or ... store_fp32 at the end); none where the list is sound.
 enum class Ends : uint8_t { as_integer, either };
 std::optional<std::string> mixed_up(const Steps& steps, Begins begins, Ends ends);
 inline std::optional<std::string> mixed_up(const Steps& steps) {

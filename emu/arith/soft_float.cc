@@ -258,6 +258,19 @@ Fp32 widen(uint32_t word, FloatFormat format) {
   return rounded(negative, significand, (field == 0 ? 1 : field) - bias - format.fraction_bits, false);
 }
 
+Fp32 number_of(Wide word, IntType type, int64_t zero_point) {
+  return type.is_float() ? widen(static_cast<uint32_t>(word), type.format) : fp32_of(word - zero_point, Round::half_even);
+}
+
+int64_t ordered(int64_t word, IntType type) {
+  const int64_t sign = int64_t{1} << (type.bits - 1);
+  return type.is_float() && word >= sign ? sign - 1 - word : word;
+}
+
+bool is_smaller(Wide a, Wide b, IntType type) {
+  return type.is_float() ? less(number_of(a, type, 0), number_of(b, type, 0)) : a < b;
+}
+
 std::string to_string(Fp32 value) {
   constexpr std::string_view kDigits = "0123456789abcdef";
   std::string text = "0x";

@@ -7,12 +7,12 @@
 // Each operation computes the exact result as sign * significand * 2^exponent, then rounds it once.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
 
+#include "emu/arith/float_format.h"
 #include "emu/arith/int_type.h"
 #include "emu/arith/rounding.h"
 #include "emu/base/wide.h"
@@ -29,26 +29,6 @@ struct Fp32 {
 };
 
 inline constexpr Fp32 kNan32{0x7fc00000U};
-
-// sign | exponent | fraction, bias 2^(exponent_bits - 1) - 1.
-struct FloatFormat {
-  uint8_t exponent_bits;
-  uint8_t fraction_bits;
-  bool has_infinity;  // false: the largest exponent holds numbers, and NaN only where the fraction is all ones too (E4M3)
-  friend bool operator==(const FloatFormat&, const FloatFormat&) = default;
-};
-
-inline constexpr FloatFormat kFp32{8, 23, true};
-inline constexpr FloatFormat kTf32{8, 10, true};  // 19 bits
-inline constexpr FloatFormat kBf16{8, 7, true};
-inline constexpr FloatFormat kFp16{5, 10, true};
-inline constexpr FloatFormat kE5m2{5, 2, true};
-inline constexpr FloatFormat kE4m3{4, 3, false};
-
-inline constexpr std::array<FloatFormat, 6> kAllFloatFormats = {kFp32, kTf32, kBf16, kFp16, kE5m2, kE4m3};
-
-std::string_view to_string(FloatFormat format);  // "fp32", "tf32", "bf16", "fp16", "e5m2", "e4m3"
-std::optional<FloatFormat> parse_float_format(std::string_view name);
 
 enum class Subnormals : uint8_t { keep, flush };
 std::string_view to_string(Subnormals rule);
@@ -85,6 +65,15 @@ Wide to_int(Fp32 value, Round mode, IntType type);
 // The word of `value` in another format (right-aligned), and the binary32 number that such a word stands for (exact: binary32 holds all five).
 uint32_t narrow(Fp32 value, const FloatRule& rule);
 Fp32 widen(uint32_t word, FloatFormat format);
+
+// The number that a word of a type stands for: widen(word) where the type is a floating-point format, else word - zero_point rounded half_even.
+Fp32 number_of(Wide word, IntType type, int64_t zero_point);
+
+// An integer that grows with the word's number, neighbouring numbers by 1 (-0 is one below +0): what differences between words are counted in.
+int64_t ordered(int64_t word, IntType type);
+
+// Whether a word stands for a smaller number than another of its type.
+bool is_smaller(Wide a, Wide b, IntType type);
 
 // |significand| * 2^exponent with the given sign, rounded by the rule to a word of its format; `sticky`: the exact number lies a little above the magnitude (less than one
 // unit of the significand, which then has at least 64 significant bits or lies below the result's last place).

@@ -152,6 +152,7 @@ constexpr std::array kWords = {
     Word{"add_half_fp32", 0, 0, [](const Words&, std::string_view) -> Step { return AddHalfFp32{}; }},
     Word{"round_fp32", 2, 2, parse_round_fp32},
     Word{"to_int", 1, 1, [](const Words& w, std::string_view s) -> Step { return ToInt{mode(w[1], s)}; }},
+    Word{"store_fp32", 1, 1, [](const Words& w, std::string_view s) -> Step { return StoreFp32{mode(w[1], s)}; }},
 };
 
 std::string count_text(const Word& word) {
@@ -182,6 +183,7 @@ std::string to_string(const Step& step) {
                         [](const AddHalfFp32&) -> std::string { return "add_half_fp32"; },
                         [](const RoundFp32& s) { return "round_fp32 " + std::string(to_string(s.format)) + " " + std::string(to_string(s.round)); },
                         [](const ToInt& s) { return "to_int " + std::string(to_string(s.round)); },
+                        [](const StoreFp32& s) { return "store_fp32 " + std::string(to_string(s.round)); },
                     },
                     step);
 }

@@ -5,7 +5,7 @@
 namespace assay::emu {
 
 int64_t table_entries(IntType input, TableForm form) {
-  ASSAY_ASSERT(input.bits <= 16 && form.fraction_bits < input.bits);
+  ASSAY_ASSERT(input.bits <= kMaxTableBits && form.fraction_bits < input.bits);
   return (int64_t{1} << (input.bits - form.fraction_bits)) + (form.fraction_bits > 0 ? 1 : 0);
 }
 

@@ -15,6 +15,9 @@
 
 namespace assay::emu {
 
+// The widest word that selects an entry: 19 bits is a word of tf32.
+inline constexpr int kMaxTableBits = 19;
+
 struct TableForm {
   uint8_t fraction_bits = 0;
   Round round = Round::half_up;  // of the interpolation; unused where fraction_bits is 0

@@ -93,6 +93,11 @@ void FastSteps::run_steps(Lane* values, float* numbers, size_t size, const StepO
                    },
                    [&](const ToFp32&) { to_fp32(values, size, numbers); },
                    [&](const ToInt& s) { to_int(numbers, size, s.round, holds_rounded_, values); },
+                   [&](const StoreFp32& s) {
+                     alignas(64) uint32_t words[kBlock];
+                     counts.output += store_fp32(numbers, size, output_.format, s.round, words);
+                     convert_all(words, size, values);
+                   },
                    [&](const auto&) { apply_fp32(step, numbers, size, operands); },
                },
                step);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
+#include <limits>
 
 #include "emu/base/error.h"
 #include "emu/base/overloaded.h"
@@ -33,6 +34,11 @@ float value_of(const Fp32Operand& operand, const StepOperands& operands) {
 void clamp(const ClampFp32& step, float* values, size_t size, const StepOperands& o) {
   if (const auto* bounds = std::get_if<std::pair<Fp32, Fp32>>(&step.bounds)) return fpu::clamp_fp32(values, size, number(bounds->first), number(bounds->second));
   const bool whole = std::get<Fp32Bounds>(step.bounds) == Fp32Bounds::output;
+  if (o.output.is_float()) {
+    constexpr float kInfinity = std::numeric_limits<float>::infinity();
+    return whole ? fpu::clamp_fp32(values, size, -kInfinity, kInfinity)
+                 : fpu::clamp_fp32(values, size, number(number_of(o.clamp_low, o.output, 0)), number(number_of(o.clamp_high, o.output, 0)));
+  }
   const Wide low = whole ? o.output.min() : Wide{o.clamp_low}, high = whole ? o.output.max() : Wide{o.clamp_high};
   fpu::clamp_fp32(values, size, number(fp32_of(low - o.zero_point, Round::half_even)), number(fp32_of(high - o.zero_point, Round::half_even)));
 }
@@ -62,6 +68,16 @@ ASSAY_VECTORIZE void widen_all(const uint32_t* words, size_t size, const WidenCo
   }
 }
 
+// Words beyond the largest number of numbers that are not.
+ASSAY_VECTORIZE size_t count_overflows(const uint32_t* numbers, const uint32_t* words, size_t size, const WidenConstants constants) {
+  uint32_t count = 0;
+  for (size_t i = 0; i < size; ++i) {
+    const bool was_finite = (numbers[i] & 0x7fffffffU) < 0x7f800000U, is_finite = (words[i] & (constants.sign - 1)) <= constants.largest;
+    count += static_cast<uint32_t>(was_finite & !is_finite);
+  }
+  return count;
+}
+
 ASSAY_VECTORIZE void halves(const float* values, size_t size, float* terms) {
   for (size_t i = 0; i < size; ++i) terms[i] = std::bit_cast<float>((std::bit_cast<uint32_t>(values[i]) & 0x80000000U) | 0x3f000000U);
 }
@@ -79,6 +95,23 @@ void add_half(float* values, size_t size) {
 }
 
 }  // namespace
+
+size_t store_fp32(const float* values, size_t size, FloatFormat format, Round round, uint32_t* words) {
+  const FloatRule rule{format, round, Subnormals::keep, FloatOverflow::infinity};
+  alignas(64) uint32_t numbers[kPiece];
+  size_t became_infinite = 0;
+  for (size_t start = 0; start < size; start += kPiece) {
+    const size_t piece = std::min(kPiece, size - start);
+    std::memcpy(numbers, values + start, piece * sizeof(float));
+    narrow_row(numbers, piece, rule, words + start);
+    became_infinite += count_overflows(numbers, words + start, piece, WidenConstants(format));
+  }
+  return became_infinite;
+}
+
+void widen_row(const uint32_t* words, size_t size, FloatFormat format, float* values) {
+  widen_all(words, size, WidenConstants(format), values);
+}
 
 void round_fp32(float* values, size_t size, FloatFormat format, Round round) {
   const FloatRule rule{format, round, Subnormals::keep, FloatOverflow::infinity};

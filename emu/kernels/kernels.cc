@@ -3,6 +3,7 @@
 #include "emu/kernels/conv.h"
 #include "emu/kernels/elementwise.h"
 #include "emu/kernels/moves.h"
+#include "emu/kernels/numbers.h"
 #include "emu/kernels/pools.h"
 #include "emu/kernels/softmax.h"
 
@@ -18,6 +19,7 @@ PreparedKernel prepare(const Op& /*op*/, const OpContext& /*context*/) {
 }  // namespace
 
 PreparedKernel prepare_kernel(const Operation& operation, const OpContext& context) {
+  if (auto kernel = prepare_of_numbers(operation, context)) return *std::move(kernel);
   return std::visit([&](const auto& op) { return prepare(op, context); }, operation);
 }
 

@@ -63,6 +63,7 @@ class Bound {
   void operator()(const AddZeroPoint&) { become(value_ + magnitude(zero_point_)); }
   void operator()(const Clamp& s) { become(magnitude(s.bounds ? ClampBounds{s.bounds->low, s.bounds->high} : clamp_)); }
   void operator()(const ToInt&) { become(rounded_); }
+  void operator()(const StoreFp32&) { become(output_.max()); }
   // In binary32 no lane of integers holds the value.
   void operator()(const auto&) { value_ = 1; }
 

@@ -28,7 +28,7 @@ Prepared prepare(const Tensor& tensor, int64_t zero_point, const QScale& scale, 
   StepOperands operands;
   operands.scale = scale;
   Prepared prepared;
-  for (const int64_t value : centred(tensor.values(), zero_point)) {
+  for (const int64_t value : operand_values(tensor, zero_point)) {
     StepEvents events;
     prepared.values.push_back(requantize(value, steps, operands, events));
     prepared.changed.push_back(events.intermediate ? 1 : 0);
@@ -40,7 +40,7 @@ template <bool kSubtract>
 void check_sum(const AddOrSub<kSubtract>& op, const OpContext& context, Problems& problems) {
   Check check(context, problems);
   check_elementwise(check, context, op.a, op.b);
-  check.that(op.acc.is_plain(), "the accumulator " + to_string(op.acc) + " groups products or sums in binary32; here it must be one register");
+  if (check.same_kind(op.a, op.b) && !context.type(op.a).is_float()) check.sums(op.a, op.acc);
 }
 
 // Where an output's operands stood in the result's shape, for who watches.
@@ -73,7 +73,7 @@ Tensor execute_sum(const AddOrSub<kSubtract>& op, const OpContext& context, OpRu
     report(run, "operand2", b.values, at_b, context.result().shape);
   }
   Sums sums{std::vector<int64_t>(at_a.size()), std::vector<uint8_t>(at_a.size())};
-  const bool in_fp32 = ends_in_fp32(steps);
+  const bool in_fp32 = ends_in_fp32(steps, begins_with(context.type(op.a)));
   for (size_t i = 0; i < at_a.size(); ++i) {
     uint8_t& events = sums.overflowed[i];
     const auto keep = [&](Wide exact) {

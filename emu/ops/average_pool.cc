@@ -26,7 +26,8 @@ const std::vector<int64_t> kNoDilation{1, 1};
 void check(const AveragePool& op, const OpContext& context, Problems& problems) {
   Check check(context, problems);
   check.operand(op.x, "x");
-  check.that(op.acc.is_plain(), "the accumulator " + to_string(op.acc) + " groups products or sums in binary32; here it must be one register");
+  check.sums(op.x, op.acc);
+  check.that(!op.divide || !context.type(op.x).is_float(), "'divide' is a division of integers; floating-point words are multiplied by the scale");
   check_pooling(check, context, op.x, op.kernel, op.stride, op.pads, kNoDilation, !op.include_pad);
 }
 
@@ -35,7 +36,8 @@ Tensor execute(const AveragePool& op, const OpContext& context, OpRun& run) {
   const Shape& out = context.result().shape;
   const Taps rows = convolution_taps(window_axis(0, in, out, op.kernel, op.stride, op.pads, kNoDilation));
   const Taps columns = convolution_taps(window_axis(1, in, out, op.kernel, op.stride, op.pads, kNoDilation));
-  const std::vector<int64_t> x = centred(context.tensor(op.x).values(), op.zx);
+  const std::vector<int64_t> x = operand_values(context.tensor(op.x), op.zx);
+  const bool is_float = context.type(op.x).is_float();
   const Register reg(op.acc);
   Sums sums;
   std::vector<int64_t> counts;  // of one plane: all planes have the same windows
@@ -48,6 +50,16 @@ Tensor execute(const AveragePool& op, const OpContext& context, OpRun& run) {
     const int64_t* image = x.data() + plane * in[2] * in[3];
     for (const auto& window_rows : rows) {
       for (const auto& window_columns : columns) {
+        if (is_float) {
+          std::vector<Fp32> terms;
+          for (const Tap& row : window_rows) {
+            for (const Tap& column : window_columns) terms.push_back(number(image[row.in * in[3] + column.in]));
+          }
+          const Fp32 sum = sum_of_numbers(terms, *op.acc.fp32);
+          sums.values.push_back(sum.bits);
+          sums.overflowed.push_back(overflowed_fp32(sum));
+          continue;
+        }
         int64_t sum = 0;
         bool left_register = false;
         for (const Tap& row : window_rows) {

@@ -45,7 +45,22 @@ bool Check::operand(Ref ref, std::string_view key) {
   return that(type.bits <= 32, quoted(key) + " is " + to_string(type) + "; arithmetic takes operands of at most 32 bits") && few;
 }
 
-bool Check::products(Ref a, Ref b) {
+bool Check::same_kind(Ref a, Ref b) {
+  return that(context_.type(a).is_float() == context_.type(b).is_float(),
+              "operands of " + to_string(context_.type(a)) + " and " + to_string(context_.type(b)) + " do not go together: both must be integers, or floating-point words");
+}
+
+bool Check::sums(Ref x, const Accumulator& accumulator) {
+  if (context_.type(x).is_float()) {
+    return that(accumulator.fp32 && accumulator.fp32->order != Fp32Order::exact,
+                "the accumulator " + to_string(accumulator) + " sums integers; floating-point words need fp32.sequential, fp32.pairwise or fp32.blocks:N");
+  }
+  return that(accumulator.is_plain(), "the accumulator " + to_string(accumulator) + " groups products or sums in binary32; here it must be one register");
+}
+
+bool Check::products(Ref a, Ref b, const std::optional<Accumulator>& accumulator) {
+  if (!same_kind(a, b)) return false;
+  if (context_.type(a).is_float() && accumulator && !sums(a, *accumulator)) return false;
   const int bits = context_.type(a).bits + context_.type(b).bits;
   return that(bits <= 62, "a product of " + to_string(context_.type(a)) + " and " + to_string(context_.type(b)) + " may need more than 62 bits; use narrower operands");
 }

@@ -27,8 +27,13 @@ class Check {
 
   // An operand that arithmetic reads: at most 32 bits, so that no difference from a zero point leaves 64.
   bool operand(Ref ref, std::string_view key);
-  // |a - za| < 2^bits of a, so the product lies below 2^62: it and a narrow register's sum fit 64 bits.
-  bool products(Ref a, Ref b);
+  // |a - za| < 2^bits of a, so the product lies below 2^62: it and a narrow register's sum fit 64 bits. Floating-point words: summed in `accumulator` (none: no sum), which must be
+  // binary32's.
+  bool products(Ref a, Ref b, const std::optional<Accumulator>& accumulator);
+  // Both integers, or both floating-point words.
+  bool same_kind(Ref a, Ref b);
+  // What sums operands without products: one register; of floating-point words a sum in binary32.
+  bool sums(Ref x, const Accumulator& accumulator);
   // A constant with one entry per output channel.
   bool bias(const std::optional<Ref>& bias, int64_t channels);
   // Elements move and none changes: the result has the type, scale and zero point of x.

@@ -83,7 +83,7 @@ Tensor execute(const Concat& op, const OpContext& context, OpRun& run) {
   const Shape& result = context.result().shape;
   std::vector<int64_t> values(static_cast<size_t>(element_count(result)));
   std::vector<int64_t> current;
-  interleave(op, context, values.data(), [&](size_t i) -> const std::vector<int64_t>& { return current = centred(context.tensor(op.inputs[i]).values(), op.zero_points[i]); });
+  interleave(op, context, values.data(), [&](size_t i) -> const std::vector<int64_t>& { return current = operand_values(context.tensor(op.inputs[i]), op.zero_points[i]); });
   // Which input an element came from: its index on the axis decides.
   std::vector<size_t> origin;
   for (size_t i = 0; i < op.inputs.size(); ++i) origin.insert(origin.end(), static_cast<size_t>(context.shape(op.inputs[i])[static_cast<size_t>(op.axis)]), i);

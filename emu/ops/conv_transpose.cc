@@ -52,7 +52,7 @@ void check(const ConvTranspose& op, const OpContext& context, Problems& problems
   Check check(context, problems);
   check.operand(op.x, "x");
   check.operand(op.w, "w");
-  check.products(op.x, op.w);
+  check.products(op.x, op.w, op.acc);
   const bool ranks = check.rank_is(op.x, "x", 4);
   if (!check.rank_is(op.w, "w", 4) || !ranks) return;
   const Shape& x = context.shape(op.x);
@@ -82,8 +82,9 @@ Tensor execute(const ConvTranspose& op, const OpContext& context, OpRun& run) {
                                 .kernel_columns = w[3],
                                 .rows = transposed_taps(window_axis(0, x, y, kernel, op.stride, op.pads, op.dilation)),
                                 .columns = transposed_taps(window_axis(1, x, y, kernel, op.stride, op.pads, op.dilation)),
-                                .x = centred(context.tensor(op.x).values(), op.zx),
-                                .w = outputs_first(centred(context.tensor(op.w).values(), op.zw), w, op.groups)};
+                                .is_float = context.type(op.x).is_float(),
+                                .x = operand_values(context.tensor(op.x), op.zx),
+                                .w = outputs_first(operand_values(context.tensor(op.w), op.zw), w, op.groups)};
   const Sums sums = sums_of(products, op.acc, op.order);
   return requantize_all(sums.values, sums.overflowed, op.requant, op.bias, 1, context, run);
 }

@@ -23,7 +23,8 @@ void check(const LeakyRelu& op, const OpContext& context, Problems& problems) {
 }
 
 Tensor execute(const LeakyRelu& op, const OpContext& context, OpRun& run) {
-  const std::vector<int64_t> values = centred(context.tensor(op.x).values(), op.zx);
+  const std::vector<int64_t> values = operand_values(context.tensor(op.x), op.zx);
+  const bool is_float = context.type(op.x).is_float();
   const Shape& shape = context.result().shape;
   const auto axis = static_cast<size_t>(channel_axis_of(shape));
   const size_t inner = shape.empty() ? 1 : static_cast<size_t>(strides_of(shape)[axis]);
@@ -31,7 +32,8 @@ Tensor execute(const LeakyRelu& op, const OpContext& context, OpRun& run) {
   const std::vector<QScale>& positive = context.scale(op.requant.scale);
   const std::vector<QScale>& negative = context.scale(op.negative);
   const auto scale_of = [&](size_t i) -> const QScale& {
-    const std::vector<QScale>& side = values[i] < 0 ? negative : positive;
+    const bool is_negative = is_float ? less(number(values[i]), Fp32{0}) : values[i] < 0;
+    const std::vector<QScale>& side = is_negative ? negative : positive;
     return side.size() == 1 ? side[0] : side[i / inner % count];
   };
   return requantize_all_scaled(values, {}, op.requant, std::nullopt, channel_axis_of(shape), context, run, scale_of);

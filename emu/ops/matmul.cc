@@ -36,6 +36,18 @@ void multiply_in_register(const Matrices& size, const int64_t* a, const int64_t*
   }
 }
 
+void multiply_numbers(const Matrices& size, const int64_t* a, const int64_t* b, const Fp32Sum& how, int64_t* sums, uint8_t* overflowed) {
+  std::vector<Fp32> terms(static_cast<size_t>(size.k));
+  for (int64_t m = 0; m < size.m; ++m) {
+    for (int64_t n = 0; n < size.n; ++n) {
+      for (int64_t k = 0; k < size.k; ++k) terms[static_cast<size_t>(k)] = multiply(number(a[m * size.k + k]), number(b[k * size.n + n]));
+      const Fp32 sum = sum_of_numbers(terms, how);
+      *sums++ = sum.bits;
+      *overflowed++ = overflowed_fp32(sum);
+    }
+  }
+}
+
 // Row by row of b: the same sums where the register cannot overflow.
 void multiply_plainly(const Matrices& size, const int64_t* a, const int64_t* b, int64_t* sums) {
   for (int64_t m = 0; m < size.m; ++m) {
@@ -56,7 +68,7 @@ void check(const MatMul& op, const OpContext& context, Problems& problems) {
   Check check(context, problems);
   check.operand(op.a, "x");
   check.operand(op.b, "w");
-  check.products(op.a, op.b);
+  check.products(op.a, op.b, op.acc);
   const Shape& a = context.shape(op.a);
   const Shape& b = context.shape(op.b);
   if (!check.that(a.size() >= 2 && b.size() >= 2, "both operands must have 2 axes or more; their shapes are " + to_string(a) + " and " + to_string(b))) return;
@@ -71,11 +83,12 @@ Tensor execute(const MatMul& op, const OpContext& context, OpRun& run) {
   const Shape& a_shape = context.shape(op.a);
   const Shape& b_shape = context.shape(op.b);
   const Shape& y = context.result().shape;
-  const std::vector<int64_t> a = centred(context.tensor(op.a).values(), op.za);
-  const std::vector<int64_t> b = centred(context.tensor(op.b).values(), op.zb);
+  const std::vector<int64_t> a = operand_values(context.tensor(op.a), op.za);
+  const std::vector<int64_t> b = operand_values(context.tensor(op.b), op.zb);
   const Matrices size{y[y.size() - 2], a_shape.back(), y.back()};
+  const bool is_float = context.type(op.a).is_float();
   const Register reg(op.acc);
-  const bool plain = reg.never_overflows(Wide{size.k} * largest_magnitude(a) * largest_magnitude(b));
+  const bool plain = !is_float && reg.never_overflows(Wide{size.k} * largest_magnitude(a) * largest_magnitude(b));
   const auto count = static_cast<size_t>(element_count(y));
   Sums sums{std::vector<int64_t>(count), std::vector<uint8_t>(count)};
   int64_t done = 0;
@@ -84,7 +97,9 @@ Tensor execute(const MatMul& op, const OpContext& context, OpRun& run) {
   walk<2>({broadcast_offsets(leading(a_shape), batch), broadcast_offsets(leading(b_shape), batch)}, [&](const std::array<int64_t, 2>& at) {
     const int64_t* left = a.data() + at[0] * size.m * size.k;
     const int64_t* right = b.data() + at[1] * size.k * size.n;
-    if (plain) {
+    if (is_float) {
+      multiply_numbers(size, left, right, *op.acc.fp32, sums.values.data() + done, sums.overflowed.data() + done);
+    } else if (plain) {
       multiply_plainly(size, left, right, sums.values.data() + done);
     } else {
       multiply_in_register(size, left, right, reg, sums.values.data() + done, sums.overflowed.data() + done);

@@ -5,10 +5,12 @@
 //   x     [N, C, IH, IW]
 //   y     [N, C, OH, OW]   x's type, scale and zero point; OH = floor((IH + top + bottom - dilation*(KH-1) - 1) / stride) + 1
 //
-// No arithmetic, so no overflow and no order. A window without an element of the image is refused. Rounding the extent up is said by a larger end pad.
-// Source: ONNX MaxPool; TFLite's int8 MAX_POOL_2D (its fused activation is a requantize of its own).
+// Floating-point words are compared as numbers: of zeros the first wins, and NaN beats nothing and is beaten by nothing. No arithmetic, so no overflow and no order. A window
+// without an element of the image is refused. Rounding the extent up is said by a larger end pad. Source: ONNX MaxPool; TFLite's int8 MAX_POOL_2D (its fused activation is a
+// requantize of its own).
 #include <algorithm>
 
+#include "emu/arith/soft_float.h"
 #include "emu/base/error.h"
 #include "emu/ops/window.h"
 
@@ -35,7 +37,10 @@ Tensor execute(const MaxPool& op, const OpContext& context, OpRun&) {
         ASSAY_ASSERT(!window_rows.empty() && !window_columns.empty());
         int64_t largest = image[window_rows[0].in * in[3] + window_columns[0].in];
         for (const Tap& row : window_rows) {
-          for (const Tap& column : window_columns) largest = std::max(largest, image[row.in * in[3] + column.in]);
+          for (const Tap& column : window_columns) {
+            const int64_t word = image[row.in * in[3] + column.in];
+            if (is_smaller(largest, word, y.type())) largest = word;
+          }
         }
         y.set(next++, largest);
       }

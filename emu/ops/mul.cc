@@ -16,15 +16,21 @@ namespace assay::emu {
 void check(const Mul& op, const OpContext& context, Problems& problems) {
   Check check(context, problems);
   check_elementwise(check, context, op.a, op.b);
-  check.products(op.a, op.b);
+  check.products(op.a, op.b, std::nullopt);
 }
 
 Tensor execute(const Mul& op, const OpContext& context, OpRun& run) {
-  const std::vector<int64_t> a = centred(context.tensor(op.a).values(), op.za);
-  const std::vector<int64_t> b = centred(context.tensor(op.b).values(), op.zb);
+  const std::vector<int64_t> a = operand_values(context.tensor(op.a), op.za);
+  const std::vector<int64_t> b = operand_values(context.tensor(op.b), op.zb);
   const Register reg(op.acc);
   Sums sums;
   walk_elementwise(context, op.a, op.b, [&](size_t in_a, size_t in_b) {
+    if (context.type(op.a).is_float()) {
+      const Fp32 product = multiply(number(a[in_a]), number(b[in_b]));
+      sums.values.push_back(product.bits);
+      sums.overflowed.push_back(overflowed_fp32(product));
+      return;
+    }
     bool left_register = false;
     sums.values.push_back(reg.sum(
         1, [&](int64_t) { return a[in_a] * b[in_b]; }, left_register));

@@ -1,5 +1,7 @@
 #include "emu/ops/products.h"
 
+#include <utility>
+
 #include "emu/base/error.h"
 
 namespace assay::emu {
@@ -66,8 +68,9 @@ std::vector<int64_t> inputs_by_tap(const std::vector<Tap>& taps, int64_t kernel)
   return inputs;
 }
 
-// Every kernel position is a term, the padding's too.
-void sum_plane_term_by_term(const WindowProducts& p, const Plane& plane, const Register& reg, SumOrder order, int64_t* sums, uint8_t* overflowed) {
+// Every kernel position is a term, the padding's too, which is 0. sum(count, term) adds term(0), term(1) ... for one output.
+template <class Sum>
+void sum_plane_by_terms(const WindowProducts& p, const Plane& plane, SumOrder order, const Sum& sum) {
   const int64_t taps = p.kernel_rows * p.kernel_columns;
   for (const auto& row_taps : p.rows) {
     const std::vector<int64_t> rows = inputs_by_tap(row_taps, p.kernel_rows);
@@ -77,14 +80,38 @@ void sum_plane_term_by_term(const WindowProducts& p, const Plane& plane, const R
         const int64_t tap = order == SumOrder::ky_kx_ic ? at / p.in_channels : at % taps;
         const int64_t i = order == SumOrder::ky_kx_ic ? at % p.in_channels : at / taps;
         const int64_t row = rows[static_cast<size_t>(tap / p.kernel_columns)], column = columns[static_cast<size_t>(tap % p.kernel_columns)];
-        if (row < 0 || column < 0) return int64_t{0};
-        return plane.image[i * plane.image_size + row * p.in_columns + column] * plane.kernel[i * plane.kernel_size + tap];
+        if (row < 0 || column < 0) return std::pair<int64_t, int64_t>{0, 0};
+        return std::pair{plane.image[i * plane.image_size + row * p.in_columns + column], plane.kernel[i * plane.kernel_size + tap]};
       };
-      bool left_register = false;
-      *sums++ = reg.sum(taps * p.in_channels, term, left_register);
-      *overflowed++ = left_register ? 1 : 0;
+      sum(taps * p.in_channels, term);
     }
   }
+}
+
+void sum_plane_term_by_term(const WindowProducts& p, const Plane& plane, const Register& reg, SumOrder order, int64_t* sums, uint8_t* overflowed) {
+  sum_plane_by_terms(p, plane, order, [&](int64_t count, const auto& factors) {
+    const auto term = [&](int64_t at) {
+      const auto [x, w] = factors(at);
+      return x * w;
+    };
+    bool left_register = false;
+    *sums++ = reg.sum(count, term, left_register);
+    *overflowed++ = left_register ? 1 : 0;
+  });
+}
+
+void sum_plane_of_numbers(const WindowProducts& p, const Plane& plane, const Fp32Sum& how, SumOrder order, int64_t* sums, uint8_t* overflowed) {
+  std::vector<Fp32> terms;
+  sum_plane_by_terms(p, plane, order, [&](int64_t count, const auto& factors) {
+    terms.clear();
+    for (int64_t at = 0; at < count; ++at) {
+      const auto [x, w] = factors(at);
+      terms.push_back(multiply(number(x), number(w)));
+    }
+    const Fp32 sum = sum_of_numbers(terms, how);
+    *sums++ = sum.bits;
+    *overflowed++ = overflowed_fp32(sum);
+  });
 }
 
 // One weight at a time over the whole row of outputs that it reaches.
@@ -129,12 +156,19 @@ Sums sums_in_register(const WindowProducts& products, const Accumulator& accumul
   for (int64_t at = 0; at < products.batch * channels; ++at) {
     const Plane plane(products, at / channels, at % channels);
     const int64_t offset = at * output_size(products);
-    (reg.is_plain() ? sum_plane_in_register : sum_plane_term_by_term)(products, plane, reg, order, sums.values.data() + offset, sums.overflowed.data() + offset);
+    int64_t* const to = sums.values.data() + offset;
+    uint8_t* const overflowed = sums.overflowed.data() + offset;
+    if (products.is_float) {
+      sum_plane_of_numbers(products, plane, accumulator.fp32.value(), order, to, overflowed);
+      continue;
+    }
+    (reg.is_plain() ? sum_plane_in_register : sum_plane_term_by_term)(products, plane, reg, order, to, overflowed);
   }
   return sums;
 }
 
 Sums sums_of(const WindowProducts& products, const Accumulator& accumulator, SumOrder order) {
+  if (products.is_float) return sums_in_register(products, accumulator, order);
   const Register reg(accumulator);
   Sums sums = zeros(products);
   const std::vector<TapRun> column_runs = runs_of(products.columns, products.kernel_columns);

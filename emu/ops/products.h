@@ -4,6 +4,9 @@
 //
 // One element of the order ky,kx,ic or ic,ky,kx is one addition to the register. Taps in the padding add 0; they are left out where the accumulator is one register, and
 // have their places in pairs, spills and blocks.
+//
+// Floating-point words: each product is rounded half_even to binary32 (exact for formats of at most 12 significant bits, but for underflow), and the products are summed there in
+// the accumulator's order; padding holds +0.
 #pragma once
 
 #include "emu/arith/accumulator.h"
@@ -23,6 +26,7 @@ struct WindowProducts {
   int64_t kernel_columns = 1;
   Taps rows;               // one entry per output row
   Taps columns;            // one entry per output column
+  bool is_float = false;   // x and w are binary32 words
   std::vector<int64_t> x;  // [batch, groups, in_channels, in_rows, in_columns], zero point subtracted
   std::vector<int64_t> w;  // [groups, out_channels, in_channels, kernel_rows, kernel_columns], zero point subtracted
 };

@@ -7,6 +7,7 @@
 
 #include "emu/arith/accumulator.h"
 #include "emu/base/error.h"
+#include "emu/program/tensor.h"
 
 namespace assay::emu {
 
@@ -61,10 +62,19 @@ struct Sums {
   friend bool operator==(const Sums&, const Sums&) = default;
 };
 
-// All elements minus the zero point.
-inline std::vector<int64_t> centred(std::vector<int64_t> values, int64_t zero_point) {
-  for (int64_t& value : values) value -= zero_point;
+// What arithmetic and steps begin with: every element minus the zero point; of floating-point words the 32-bit word of the same number in binary32.
+inline std::vector<int64_t> operand_values(const Tensor& tensor, int64_t zero_point) {
+  std::vector<int64_t> values = tensor.values();
+  for (int64_t& value : values) value = tensor.type().is_float() ? int64_t{number_of(value, tensor.type(), 0).bits} : value - zero_point;
   return values;
+}
+
+inline Fp32 number(int64_t word) {
+  return {static_cast<uint32_t>(word)};
+}
+// Where a sum of binary32 numbers is infinite or no number it has left its register.
+inline uint8_t overflowed_fp32(Fp32 sum) {
+  return sum.is_nan() || sum.is_infinite() ? 1 : 0;
 }
 
 inline int64_t largest_magnitude(const std::vector<int64_t>& values) {

@@ -19,7 +19,7 @@ void check(const Requantize& op, const OpContext& context, Problems& problems) {
 }
 
 Tensor execute(const Requantize& op, const OpContext& context, OpRun& run) {
-  return requantize_all(centred(context.tensor(op.x).values(), op.zx), {}, op.requant, std::nullopt, channel_axis_of(context.result().shape), context, run);
+  return requantize_all(operand_values(context.tensor(op.x), op.zx), {}, op.requant, std::nullopt, channel_axis_of(context.result().shape), context, run);
 }
 
 }  // namespace assay::emu

@@ -9,6 +9,9 @@
 //   quotient  64 bits (verify follows the division)
 //   y         the same shape
 //
+// Floating-point words: d = x - max(x) in binary32, rounded half_even to x's format, and e = table[d without its sign], an entry for every such word, of binary32; s is their sum
+// in the accumulator's order, y = steps(e / s), one division there. `divide` and the scale are not used.
+//
 // Order: along the axis, ascending. Overflow: a saturating accumulator stays at its largest value; every output of that row counts. One scale.
 // Source: ONNX Softmax (a single axis); the form of ONNX Runtime's QLinearSoftmax: table of 2^bits exponentials, sum, one division.
 #include <algorithm>
@@ -25,8 +28,15 @@ size_t axis_of(const Softmax& op, const Shape& shape) {
 void check_table(Check& check, const Softmax& op, const OpContext& context, int64_t extent) {
   if (!check.that(op.table.is_constant, "'table' must be a constant")) return;
   const Tensor& table = context.tensor(op.table);
-  const Shape expected{int64_t{1} << context.type(op.x).bits};
+  const IntType in = context.type(op.x);
+  const Shape expected{int64_t{1} << (in.is_float() ? in.bits - 1 : in.bits)};
   if (!check.that(table.shape() == expected, "'table' must have shape " + to_string(expected) + ", it has " + to_string(table.shape()))) return;
+  if (in.is_float()) {
+    check.sums(op.x, op.acc);
+    check.that(table.type() == word_type(kFp32), "'table' is " + to_string(table.type()) + "; exponentials of floating-point words are fp32");
+    return;
+  }
+  if (!check.that(!table.type().is_float(), "'table' is " + to_string(table.type()) + ", and 'x' is " + to_string(in))) return;
   if (!check.that(table.type().bits <= 32, "'table' is " + to_string(table.type()) + "; entries have 32 bits at most")) return;
   const std::vector<int64_t> entries = table.values();
   check.that(*std::min_element(entries.begin(), entries.end()) >= 0 && entries[0] > 0, "'table' must hold exponentials: no entry negative and entry 0 positive");
@@ -44,13 +54,49 @@ void check(const Softmax& op, const OpContext& context, Problems& problems) {
   const Shape& shape = context.shape(op.x);
   check.is_result_shape(shape);
   const IntType in = context.type(op.x);
-  if (!check.that(in.bits <= 16, "'x' is " + to_string(in) + "; a table is selected by 16 bits at most")) return;
+  const int most = in.is_float() ? kMaxTableBits : 16;
+  if (!check.that(in.bits <= most, "'x' is " + to_string(in) + "; a table is selected by " + std::to_string(most) + " bits at most")) return;
   const auto rank = static_cast<int64_t>(shape.size());
   if (!check.that(op.axis >= -rank && op.axis < rank, "'axis' is " + std::to_string(op.axis) + "; 'x' has " + std::to_string(rank) + " axes")) return;
   check_table(check, op, context, shape[axis_of(op, shape)]);
 }
 
+namespace {
+
+Tensor execute_in_fp32(const Softmax& op, const OpContext& context, OpRun& run) {
+  const Shape& shape = context.result().shape;
+  const size_t axis = axis_of(op, shape);
+  const auto extent = static_cast<size_t>(shape[axis]), inner = static_cast<size_t>(strides_of(shape)[axis]);
+  const IntType type = context.type(op.x);
+  const std::vector<int64_t> x = operand_values(context.tensor(op.x), 0);
+  const std::vector<int64_t> table = context.tensor(op.table).values();
+  const int64_t sign = int64_t{1} << (type.bits - 1);
+  Sums quotients{std::vector<int64_t>(x.size()), std::vector<uint8_t>(x.size())};
+  std::vector<Fp32> exponentials(extent);
+  for (size_t row = 0; extent > 0 && row < x.size() / extent; ++row) {
+    const size_t first = row / inner * extent * inner + row % inner;
+    Fp32 largest = number(x[first]);
+    for (size_t j = 1; j < extent; ++j) {
+      const Fp32 next = number(x[first + j * inner]);
+      if (less(largest, next)) largest = next;
+    }
+    for (size_t j = 0; j < extent; ++j) {
+      const Fp32 difference = add(number(x[first + j * inner]), Fp32{largest.bits ^ 0x80000000U});
+      exponentials[j] = number(table[static_cast<size_t>(int64_t{narrow(difference, {type.format})} % sign)]);
+    }
+    const Fp32 sum = sum_of_numbers(exponentials, *op.acc.fp32);
+    for (size_t j = 0; j < extent; ++j) {
+      quotients.values[first + j * inner] = divide(exponentials[j], sum).bits;
+      quotients.overflowed[first + j * inner] = overflowed_fp32(sum);
+    }
+  }
+  return requantize_quotients(quotients.values, quotients.overflowed, op.requant, channel_axis_of(shape), context, run);
+}
+
+}  // namespace
+
 Tensor execute(const Softmax& op, const OpContext& context, OpRun& run) {
+  if (context.type(op.x).is_float()) return execute_in_fp32(op, context, run);
   const Shape& shape = context.result().shape;
   const size_t axis = axis_of(op, shape);
   const auto extent = static_cast<size_t>(shape[axis]);

@@ -22,6 +22,7 @@ void check(const SoftmaxFixedPoint& op, const OpContext& context, Problems& prob
   const IntType in = context.type(op.x);
   check.that(in.bits <= 16, "'x' is " + to_string(in) + "; differences of at most 16 bits are scaled");
   check.that(result.type == kS8 || result.type == kS16, "its result is " + to_string(result.type) + "; it must be s8 or s16");
+  check.that(!context.type(op.x).is_float(), "'x' is " + to_string(context.type(op.x)) + "; fixed-point exponentials are of integers");
   check.that(result.zero_point == result.type.min(), "its result's zero point must be the least word, where probability 0 lies");
   const auto rank = static_cast<int64_t>(shape.size());
   if (check.that(op.axis >= -rank && op.axis < rank, "'axis' is " + std::to_string(op.axis) + "; 'x' has " + std::to_string(rank) + " axes")) {

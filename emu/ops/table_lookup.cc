@@ -16,7 +16,9 @@ void check(const TableLookup& op, const OpContext& context, Problems& problems) 
   Check check(context, problems);
   check.is_result_shape(context.shape(op.x));
   const IntType in = context.type(op.x);
-  if (!check.that(in.bits <= 16, "'x' is " + to_string(in) + "; a table is selected by 16 bits at most")) return;
+  const int most = in.is_float() ? kMaxTableBits : 16;
+  if (!check.that(in.bits <= most, "'x' is " + to_string(in) + "; a table is selected by " + std::to_string(most) + " bits at most")) return;
+  if (!check.that(!in.is_float() || op.form.fraction_bits == 0, "'form' interpolates, but 'x' is " + to_string(in) + ": words of numbers are no even steps")) return;
   if (!check.that(op.form.fraction_bits < in.bits, "'form' interpolates over " + std::to_string(op.form.fraction_bits) + " bits, but 'x' has only " + std::to_string(in.bits)))
     return;
   const IntType type = context.type(op.table);

@@ -30,7 +30,7 @@ bool names_output(const Step& step) {
   const auto* saturate = std::get_if<Saturate>(&step);
   const auto* wrap = std::get_if<Wrap>(&step);
   const auto* clamp = std::get_if<ClampFp32>(&step);
-  if (clamp && clamp->bounds == decltype(clamp->bounds){Fp32Bounds::output}) return true;
+  if ((clamp && clamp->bounds == decltype(clamp->bounds){Fp32Bounds::output}) || std::holds_alternative<StoreFp32>(step)) return true;
   return (saturate && !saturate->bits) || (wrap && !wrap->bits) || std::holds_alternative<AddZeroPoint>(step) || is_clamp(step) || is_add_bias(step);
 }
 // Steps that a scale speaks in, which a division has used already.
@@ -50,8 +50,8 @@ class StepLists {
   void check(const Op& op) {
     if constexpr (requires { op.requant; }) check_requant(op);
     if constexpr (requires { op.operand_steps; }) {
-      check_operand(context_.steps(op.operand_steps), op.scale_a, difference(op.a, op.za), "'operands' on 'a'");
-      check_operand(context_.steps(op.operand_steps), op.scale_b, difference(op.b, op.zb), "'operands' on 'b'");
+      check_operand(context_.steps(op.operand_steps), op.scale_a, difference(op.a, op.za), begins_with(context_.type(op.a)), "'operands' on 'a'");
+      check_operand(context_.steps(op.operand_steps), op.scale_b, difference(op.b, op.zb), begins_with(context_.type(op.b)), "'operands' on 'b'");
     }
     if constexpr (std::is_same_v<Op, Concat>) {
       for (size_t i = 0; i < op.scales.size(); ++i) check_concat(op, i);
@@ -76,8 +76,19 @@ class StepLists {
     }
   }
 
+  // The first operand; others of the same instruction are of the same kind (each operator's check()).
   template <class Op>
-  static bool divides(const Op& op) {
+  static Ref operand_of(const Op& op) {
+    if constexpr (requires { op.x; }) {
+      return op.x;
+    } else {
+      return op.a;
+    }
+  }
+
+  template <class Op>
+  bool divides(const Op& op) const {
+    if (context_.type(operand_of(op)).is_float()) return false;
     if constexpr (std::is_same_v<Op, Softmax>) return true;
     if constexpr (requires { op.divide.has_value(); }) return op.divide.has_value();
     return false;
@@ -100,11 +111,17 @@ class StepLists {
       has_bias = op.bias.has_value();
     }
     if (has_bias != has_step(steps, is_add_bias)) problems_.push_back(has_bias ? "has a bias, but its steps have no add_bias" : "its steps add a bias, but it has none");
-    if (op.requant.clamp.low > op.requant.clamp.high) return problems_.push_back("the clamp bounds " + spell(op.requant.clamp) + " are in the wrong order");
+    const IntType type = context_.result().type;
+    if (type.is_float() && (!type.holds(op.requant.clamp.low) || !type.holds(op.requant.clamp.high))) {
+      return problems_.push_back("the clamp bounds " + spell(op.requant.clamp) + " are no words of " + to_string(type));
+    }
+    if (is_smaller(op.requant.clamp.high, op.requant.clamp.low, type)) return problems_.push_back("the clamp bounds " + spell(op.requant.clamp) + " are in the wrong order");
     if (divides(op) && has_step(steps, names_scale)) problems_.push_back("the division uses the scale, so its steps may not use it again: " + to_string(steps));
 
     const Interval start = accumulated(op);
-    if constexpr (requires { op.operand_steps; }) begins_ = ends_in_fp32(context_.steps(op.operand_steps)) ? Begins::in_fp32 : Begins::as_integer;
+    const Begins operand = begins_with(context_.type(operand_of(op)));
+    begins_ = operand;
+    if constexpr (requires { op.operand_steps; }) begins_ = ends_in_fp32(context_.steps(op.operand_steps), operand) ? Begins::in_fp32 : Begins::as_integer;
     check_length<Op>(op, context_.scale(op.requant.scale).size());
     if constexpr (std::is_same_v<Op, LeakyRelu>) {
       check_scales(steps, context_.scale(op.requant.scale), bounds, {0, std::max(start.high, Wide{0})}, false);
@@ -150,6 +167,9 @@ class StepLists {
       if (!problem && divided && !value.within(kS64)) problem = "the division can leave 64 bits: " + to_string(value);
       if (!problem) problem = follow(steps, bounds, value, begins_);
       if (!problem && ends_in_fp32(steps)) problem = "the steps end in binary32";
+      if (!problem && bounds.operands.output.is_float() != (!steps.empty() && std::holds_alternative<StoreFp32>(steps.back()))) {
+        problem = "the result is " + to_string(bounds.operands.output) + ": its steps must " + (bounds.operands.output.is_float() ? "end with" : "not hold") + " store_fp32";
+      }
       if (!problem && !value.within(bounds.operands.output)) {
         problem = "the steps can leave " + to_string(value) + ", which " + to_string(bounds.operands.output) + " does not hold; end with saturate output, wrap output or clamp";
       }
@@ -157,15 +177,15 @@ class StepLists {
     }
   }
 
-  void check_operand(const Steps& steps, ScaleRef scale, const Interval& start, const std::string& which) {
+  void check_operand(const Steps& steps, ScaleRef scale, const Interval& start, Begins begins, const std::string& which) {
     if (has_step(steps, names_output)) return problems_.push_back(which + " speaks of the result, which operands do not know: " + to_string(steps));
     if (context_.scale(scale).size() != 1)
       return problems_.push_back(which + " needs a scale of 1 entry, " + spell(scale) + " has " + std::to_string(context_.scale(scale).size()));
     StepBounds bounds;
     bounds.operands.scale = context_.scale(scale)[0];
     Interval value = start;
-    auto problem = follow(steps, bounds, value, Begins::as_integer);
-    if (!problem && !ends_in_fp32(steps) && !value.within(kS64)) problem = "the steps can leave 64 bits: " + to_string(value);
+    auto problem = follow(steps, bounds, value, begins);
+    if (!problem && !ends_in_fp32(steps, begins) && !value.within(kS64)) problem = "the steps can leave 64 bits: " + to_string(value);
     if (problem) problems_.push_back(which + ": " + *problem);
   }
 
@@ -174,6 +194,7 @@ class StepLists {
     if (has_step(steps, is_add_bias) || has_step(steps, is_clamp)) return problems_.push_back("concat has neither a bias nor clamp bounds: " + to_string(steps));
     if (context_.scale(op.scales[i]).size() != 1) return problems_.push_back("each input's scale has 1 entry; " + spell(op.scales[i]) + " has another number");
     if (i < op.inputs.size() && i < op.zero_points.size()) {
+      begins_ = begins_with(context_.type(op.inputs[i]));
       check_scales(steps, context_.scale(op.scales[i]), result_bounds({}), difference(op.inputs[i], op.zero_points[i]), false);
     }
   }

@@ -75,8 +75,9 @@ std::optional<std::string> follow(const Steps& steps, const StepBounds& bounds, 
   bool known = begins == Begins::as_integer;  // within binary32: whether `value` holds every word
   for (size_t i = 0; i < steps.size(); ++i) {
     if (takes_fp32(steps[i])) {
-      known = known && follow_fp32(steps[i], bounds, value);
+      known = known && !std::holds_alternative<StoreFp32>(steps[i]) && follow_fp32(steps[i], bounds, value);
       if (!known && std::holds_alternative<ToInt>(steps[i])) value = {kS32.min(), kS32.max()}, known = true;
+      if (std::holds_alternative<StoreFp32>(steps[i])) value = {bounds.operands.output.min(), bounds.operands.output.max()}, known = true;
       continue;
     }
     const bool exact = below(value, limit_before(steps[i], bounds.operands));

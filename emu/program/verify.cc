@@ -179,9 +179,11 @@ class Verifier {
       if (!write(input.value, where + ": ")) continue;
       const ValueInfo& value = program_.values[input.value];
       where = named("input ", i, value.name);
-      if (input.low > input.high) problems_.push_back(where + "its bounds " + spell(ClampBounds{input.low, input.high}) + " are in the wrong order");
+      const std::string bounds = "its bounds " + spell(ClampBounds{input.low, input.high});
       if (is_legal(value.type) && !(value.type.holds(input.low) && value.type.holds(input.high))) {
-        problems_.push_back(where + "its bounds " + spell(ClampBounds{input.low, input.high}) + " lie outside " + to_string(value.type));
+        problems_.push_back(where + bounds + " lie outside " + to_string(value.type));
+      } else if (is_smaller(input.high, input.low, value.type)) {
+        problems_.push_back(where + bounds + " are in the wrong order");
       }
     }
   }

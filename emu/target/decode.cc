@@ -27,7 +27,7 @@ bool decode(const toml::value& value, int64_t& out) {
 }
 
 std::string legal(const IntType&) {
-  return "an integer type: s or u and 1 to 64 bits, such as \"s8\" or \"u16\"";
+  return "an integer type, s or u and 1 to 64 bits, such as \"s8\" or \"u16\", or a floating-point format such as \"bf16\"";
 }
 bool decode(const toml::value& value, IntType& out) {
   const auto type = value.is_string() ? parse_int_type(value.as_string().str) : std::nullopt;

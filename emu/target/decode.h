@@ -50,8 +50,8 @@ constexpr std::array<OperandScale, 2> all_of(OperandScale) {
 constexpr std::array<CountScale, 5> all_of(CountScale) {
   return {CountScale::ratio, CountScale::reciprocal_30, CountScale::reciprocal_31, CountScale::floor_24, CountScale::factor};
 }
-constexpr std::array<TableSource, 2> all_of(TableSource) {
-  return {TableSource::real, TableSource::fixed_point};
+constexpr std::array<TableSource, 3> all_of(TableSource) {
+  return {TableSource::real, TableSource::fixed_point, TableSource::piecewise_linear};
 }
 constexpr std::array<Evidence, 3> all_of(Evidence) {
   return {Evidence::documented, Evidence::measured, Evidence::assumed};

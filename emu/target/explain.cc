@@ -194,14 +194,24 @@ class Explainer {
     line(6, "inputs: requantize, each is brought to twice the larger scale, times 2^" + std::to_string(rule.headroom.bits) + " (headroom) to keep fraction bits.");
   }
 
+  static std::string sources(const TableRule& rule) {
+    switch (rule.entries) {
+      case TableSource::real: return "";
+      case TableSource::fixed_point: return "those of fixed-point functions for Sigmoid and Tanh, others ";
+      case TableSource::piecewise_linear:
+        return "the values of " + std::to_string(rule.segments) + " straight lines in " + std::string(to_string(rule.line_format)) +
+               ", for Exp, Log, Sqrt, Reciprocal and squares ";
+    }
+    ASSAY_ASSERT(!"a TableSource outside its enumeration");
+  }
+
   void table(const TableRule& rule) {
     const int fraction = rule.form.fraction_bits;
     const int64_t entries = table_entries(t_.storage.activation.type, rule.form);
     line(6, std::to_string(entries) + " entries" +
                 (fraction == 0 ? ", one for each word"
                                : "; between two of them a line of " + std::to_string(fraction) + " fraction bits, rounded " + word_and_meaning(rule.form.round)) +
-                ". Entries are " + (rule.entries == TableSource::real ? "" : "those of fixed-point functions for Sigmoid and Tanh, others ") + "real values rounded " +
-                word_and_meaning(rule.round) + ".");
+                ". Entries are " + sources(rule) + "real values rounded " + word_and_meaning(rule.round) + ".");
   }
 
   void softmax(const SoftmaxRule& rule) {

@@ -84,6 +84,7 @@ std::string meaning(const Step& step, const Target& t) {
           [](const ClampFp32& s) { return meaning_of(s); },
           [](const AddHalfFp32&) -> std::string { return "plus 0.5, or minus 0.5 where below 0, in binary32"; },
           [](const RoundFp32& s) { return "to a number of " + std::string(to_string(s.format)) + ", rounded " + meaning(s.round); },
+          [](const StoreFp32& s) { return "to a word of the output's floating-point format, rounded " + meaning(s.round); },
           [](const ToInt& s) { return "to an integer, rounded " + meaning(s.round) + ", limited to 32 signed bits"; },
       },
       step);

@@ -64,7 +64,8 @@ void keys(V& v, AverageRule& r) {
 }
 template <class V>
 void keys(V& v, TableRule& r) {
-  v("fraction_bits", r.form.fraction_bits, Range{0, 15}), v("interpolation_round", r.form.round), v("entries", r.entries), v("round", r.round);
+  v("fraction_bits", r.form.fraction_bits, Range{0, 15}), v("interpolation_round", r.form.round), v("entries", r.entries), v("segments", r.segments, Range{0, 1024}),
+      v("line_format", r.line_format), v("round", r.round);
 }
 template <class V>
 void keys(V& v, SoftmaxRule& r) {

@@ -110,6 +110,7 @@ std::string_view to_string(TableSource source) {
   switch (source) {
     case TableSource::real: return "real";
     case TableSource::fixed_point: return "fixed_point";
+    case TableSource::piecewise_linear: return "piecewise_linear";
   }
   ASSAY_ASSERT(!"a TableSource outside its enumeration");
 }

@@ -35,8 +35,9 @@ enum class OperandScale : uint8_t { normalised, common_shift };
 // How 1 / count of an average becomes multiplier * 2^-right: part of the ratio of scales; ((2^30 + 1) << k) / count, 30 + k; (2^(31+k) + 2^k) / count, 31 + k;
 // floor(2^24 / count), 24; a small factor chosen by the kernel's height and width (quant/calibrate/derivations.h).
 enum class CountScale : uint8_t { ratio, reciprocal_30, reciprocal_31, floor_24, factor };
-// Where the entries of the tables of sigmoid and tanh come from: the real function, or the fixed-point functions of arith/fixed_functions.h.
-enum class TableSource : uint8_t { real, fixed_point };
+// Where the entries of tables come from: the real function; for sigmoid and tanh the fixed-point functions of arith/fixed_functions.h; or lines that the chip fits to the function
+// (arith/piecewise.h, quant/exact/piecewise.h).
+enum class TableSource : uint8_t { real, fixed_point, piecewise_linear };
 
 // [storage]: how a class of tensors is stored. low..high may be narrower than the type (e.g. -127..127).
 struct Storage {
@@ -105,7 +106,9 @@ struct AverageRule {
 struct TableRule {
   TableForm form;
   TableSource entries = TableSource::real;
-  Round round = Round::half_even;  // real function value -> entry
+  uint16_t segments = 0;            // piecewise_linear: 3 or more; else 0
+  FloatFormat line_format = kFp32;  // of breakpoints, slopes, intercepts, arguments and values; fp32 elsewhere
+  Round round = Round::half_even;   // real function value -> entry
 };
 struct SoftmaxRule {
   uint8_t exponent_bits = 16;  // e(0) = 2^exponent_bits - 1 steps of the table

@@ -46,6 +46,7 @@ class Rules {
   std::vector<Broken> take() {
     storage();
     quantize();
+    if (floats()) numbers();
     multiplier();
     operators();
     words_without_use();
@@ -58,13 +59,23 @@ class Rules {
  private:
   void add(Keys keys, const std::string& why) { broken_.push_back({keys, keys[0] + ": " + why}); }
 
+  // Whether tensors hold floating-point words.
+  bool floats() const { return t_.storage.activation.type.is_float(); }
+
   void storage() {
     const auto check = [&](const std::string& key, const Storage& s, int max_bits) {
       const std::string low = std::to_string(s.low), high = std::to_string(s.high), type = to_string(s.type);
+      const bool is_bias = key == "storage.bias";
+      if (s.type.is_float() != (floats() && !is_bias)) {
+        return add({key + ".type", "storage.activation.type"}, type + (is_bias ? " is no integer: biases of floating-point tensors are constants of [binary32]"
+                                                                               : " does not go with " + to_string(t_.storage.activation.type) + ": all are integers, or none"));
+      }
+      if (s.type.is_float()) max_bits = kTf32.bits();
       if (s.type.bits > max_bits) return add({key + ".type"}, type + " is wider than the " + std::to_string(max_bits) + " bits that such a tensor may have");
-      if (s.low >= s.high) add({key + ".low", key + ".high"}, low + " must be less than high, which is " + high);
       if (!s.type.holds(s.low)) add({key + ".low", key + ".type"}, low + " does not fit the type " + type);
       if (!s.type.holds(s.high)) add({key + ".high", key + ".type"}, high + " does not fit the type " + type);
+      const bool words = !s.type.is_float() || (s.type.holds(s.low) && s.type.holds(s.high));
+      if (words && !is_smaller(s.low, s.high, s.type)) add({key + ".low", key + ".high"}, low + " must be less than high, which is " + high);
     };
     check("storage.input", t_.storage.input, 16), check("storage.activation", t_.storage.activation, 16), check("storage.weight", t_.storage.weight, 16);
     check("storage.bias", t_.storage.bias, 63);
@@ -77,7 +88,10 @@ class Rules {
   void quantize() {
     const auto check = [&](const std::string& name, const QuantizeRule& q, const Storage& s) {
       const std::string key = "quantize." + name, storage = "storage." + name;
-      if (q.symmetry == Symmetry::symmetric && (s.low > 0 || s.high < 0)) {
+      if (floats() && (q.symmetry != Symmetry::symmetric || q.granularity != Granularity::per_tensor || q.scale != ScaleKind::power_of_two)) {
+        add({key + ".symmetry", key + ".granularity", key + ".scale", storage + ".type"}, "floating-point words have the scale 1: say symmetric, per_tensor and power_of_two");
+      }
+      if (!floats() && q.symmetry == Symmetry::symmetric && (s.low > 0 || s.high < 0)) {
         add({key + ".symmetry", storage + ".low", storage + ".high"}, "symmetric means zero point 0, which " + storage + ".low..high does not hold");
       }
       if (name != "weight" && q.granularity == Granularity::per_channel) {
@@ -97,6 +111,28 @@ class Rules {
     check("weight", t_.quantize.weight, t_.storage.weight);
   }
 
+  // What floating-point words ask of the rest.
+  void numbers() {
+    const auto in_binary32 = [&](const std::string& key, const Accumulator& sum) {
+      if (!sum.fp32 || sum.fp32->order == Fp32Order::exact)
+        add({key, "storage.activation.type"}, "must be fp32.sequential, fp32.pairwise or fp32.blocks:N: it sums floating-point words");
+    };
+    in_binary32("accumulate.accumulator", t_.accumulate.accumulator);
+    if (t_.softmax) in_binary32("ops.softmax.accumulator", t_.softmax->accumulator);
+    const auto joint = [&](const std::string& key, InputScales inputs) {
+      if (inputs != InputScales::joint) add({key, "storage.activation.type"}, "must be joint: floating-point words have one scale, 1");
+    };
+    if (t_.add) joint("ops.add.inputs", t_.add->inputs);
+    if (t_.concat) joint("ops.concat.inputs", t_.concat->inputs);
+    if (t_.average_pool && (t_.average_pool->form != AverageForm::reciprocal || t_.average_pool->count_scale != CountScale::ratio)) {
+      add({"ops.average_pool.form", "ops.average_pool.count_scale"}, "must be reciprocal with the count_scale ratio: a sum of floating-point words is multiplied by 1 / count");
+    }
+    if (t_.table && (t_.table->form.fraction_bits != 0 || t_.table->entries == TableSource::fixed_point)) {
+      add({"ops.table.fraction_bits", "ops.table.entries"}, "must be 0, and not fixed_point: every floating-point word has an entry of its own");
+    }
+    if (t_.softmax_fixed_point) add({"ops.softmax_fixed_point.supported"}, "must be false: fixed-point exponentials are of integers");
+  }
+
   void multiplier() {
     const MultiplierRule& m = t_.multiplier;
     if (m.form == MultiplierForm::normalised && m.min_right.bits != 0) {
@@ -104,7 +140,7 @@ class Rules {
     }
     if (m.form == MultiplierForm::nearest && m.bits == 1) add({"multiplier.form", "multiplier.bits"}, "nearest needs a multiplier, and multiplier.bits is 1");
     if (m.min_right.bits > m.max_right.bits) add({"multiplier.min_right", "multiplier.max_right"}, "must not be above multiplier.max_right");
-    if (m.bits != 1) return;
+    if (m.bits != 1 || floats()) return;
     const auto check = [&](const std::string& key, const QuantizeRule& q) {
       if (q.scale != ScaleKind::power_of_two) {
         add({"multiplier.bits", key}, "1 means that requantization only shifts, so " + key + " must be power_of_two");
@@ -119,7 +155,7 @@ class Rules {
 
   // Sections and limits that no list of steps makes use of would be believed to do something.
   void words_without_use() {
-    const bool is_fp32 = any_list([](const Steps& list) { return holds<ToFp32>(list); });
+    const bool is_fp32 = any_list(computes_in_fp32);
     if (is_fp32 && !t_.binary32) add({"binary32.supported"}, "must be true: some steps compute in binary32, and this section says with which constants");
     if (!is_fp32 && t_.binary32) add({"binary32.supported"}, "must be false: no steps compute in binary32");
     const bool cuts = any_list([](const Steps& list) { return holds(list, is_first_cut); });
@@ -173,7 +209,17 @@ class Rules {
     if (t_.table && t_.table->form.fraction_bits >= t_.storage.activation.type.bits) {
       add({"ops.table.fraction_bits", "storage.activation.type"}, "must be fewer than the bits of an activation, which has " + std::to_string(t_.storage.activation.type.bits));
     }
+    if (t_.table) lines(*t_.table);
     if (t_.softmax) softmax(*t_.softmax);
+  }
+
+  void lines(const TableRule& rule) {
+    const bool fits = rule.entries == TableSource::piecewise_linear;
+    if (fits && (rule.segments < 3 || rule.form.fraction_bits != 0)) {
+      add({"ops.table.segments", "ops.table.fraction_bits", "ops.table.entries"}, "piecewise_linear needs 3 segments or more, and fraction_bits 0: every word has its entry");
+    }
+    if (!fits && (rule.segments != 0 || rule.line_format != kFp32))
+      add({"ops.table.segments", "ops.table.line_format"}, "must be 0 and fp32 where entries are not piecewise_linear");
   }
 
   void addition(const AddRule& rule, IntType sum, IntType word) {
@@ -191,7 +237,7 @@ class Rules {
       if (rule.headroom.bits != 0) add({"ops.add.headroom", "ops.add.inputs"}, "must be 0 where inputs are joint: they are added as they are");
     } else {
       if (common && rule.headroom.bits != 0) add({"ops.add.headroom", "ops.add.operand_scale"}, "must be 0 for common_shift: the multipliers' bits are the headroom");
-      if (word.bits + rule.headroom.bits >= sum.bits) {
+      if (!floats() && word.bits + rule.headroom.bits >= sum.bits) {
         add({"ops.add.headroom", "storage.activation.type", "accumulate.accumulator"}, std::to_string(rule.headroom.bits) + " leaves no room: an operand of " +
                                                                                            std::to_string(word.bits) + " bits shifted so far fills the accumulator's " +
                                                                                            std::to_string(sum.bits));
@@ -202,7 +248,7 @@ class Rules {
   }
 
   void softmax(const SoftmaxRule& rule) {
-    if (rule.accumulator.type.bits <= rule.exponent_bits) {
+    if (!floats() && rule.accumulator.type.bits <= rule.exponent_bits) {
       add({"ops.softmax.accumulator", "ops.softmax.exponent_bits"}, "must be wider than exponent_bits, or the sum of two terms leaves it");
     }
     steps({"ops.softmax.steps", false, false, true, IntType{62, true}}, rule.steps);
@@ -212,9 +258,15 @@ class Rules {
     if (!list.empty()) add({key, inputs}, "must be [] where inputs are joint: they already have one scale");
   }
 
-  void steps(const Purpose& p, const Steps& list) {
+  void steps(Purpose p, const Steps& list) {
+    if (floats()) p.begins = Begins::in_fp32;
     words(p, list);
-    if (p.ends_in_output) output(p, list);
+    const bool stores = !list.empty() && std::holds_alternative<StoreFp32>(list.back());
+    if (floats() != stores && p.ends_in_output) {
+      add({p.key, "storage.activation.type"},
+          std::string("must ") + (floats() ? "end with" : "not hold") + " store_fp32: activations are " + to_string(t_.storage.activation.type));
+    }
+    if (p.ends_in_output && !floats()) output(p, list);
     range(p, list);
   }
 
@@ -317,6 +369,7 @@ class Rules {
 
   // No value may leave 126 bits (95 before multiply), whatever the scale.
   void range(const Purpose& p, const Steps& list) {
+    if (floats()) return;
     int bits = p.start->bits - 1;  // |value| <= 2^bits
     for (const Step& step : list) {
       if (std::holds_alternative<AddBias>(step)) bits = std::max<int>(bits, t_.storage.bias.type.bits - 1) + 1;

@@ -39,6 +39,7 @@ ScaleAndOffset observe(RangeObserver& observer, const FloatTensor& tensor) {
 TensorQuantization of_weight(const emu::Target& target, const Operator& op, const FloatTensor& weight) {
   TensorQuantization own = by_rule(target.storage.weight, target.quantize.weight);
   own.state = State::activated;
+  if (!own.scale.empty()) return own;
   const std::optional<int64_t> axis = channel_axis(op, weight.shape);
   if (target.quantize.weight.granularity == emu::Granularity::per_tensor || !axis) {
     set_scale(own, observe(*make_observer(own.observer, grid_of(own)), weight));
@@ -60,6 +61,7 @@ TensorQuantization of_operand(const emu::Target& target, const FloatTensor& cons
   TensorQuantization own = by_rule(target.storage.activation, target.quantize.activation);
   own.state = State::activated;
   own.round = target.quantize.weight.round;
+  if (!own.scale.empty()) return own;
   own.observer = "minmax";
   set_scale(own, observe(*make_observer(own.observer, grid_of(own)), constant));
   own.provenance = "minmax of the constant";
@@ -151,6 +153,11 @@ TensorQuantization by_rule(const emu::Storage& storage, const emu::QuantizeRule&
   own.kind = rule.scale;
   own.round = rule.round;
   own.observer = rule.observer;
+  if (own.storage.type.is_float()) {  // nothing to measure
+    own.state = State::activated;
+    own.scale = {1};
+    own.provenance = "words of " + to_string(own.storage.type) + " have no scale";
+  }
   return own;
 }
 

@@ -1,8 +1,12 @@
 #include "quant/exact/tables.h"
 
+#include <bit>
 #include <boost/math/special_functions/erf.hpp>
 #include <boost/multiprecision/cpp_bin_float.hpp>
+#include <cmath>
+#include <limits>
 
+#include "emu/arith/soft_float.h"
 #include "emu/base/error.h"
 
 namespace assay::quant {
@@ -11,60 +15,64 @@ namespace {
 // 334 bits of mantissa: sums and products of a few float32 and integers are exact, and quotients are correctly rounded, so that a tie of a rational function is seen as one.
 using Real = boost::multiprecision::cpp_bin_float_100;
 
+using std::abs, std::exp, std::expm1, std::log, std::log1p, std::sqrt, std::tanh;  // of doubles
+
 // f(x) = top / bottom, divided only together with the output's scale: one rounding far below any tie.
+template <class N>
 struct Quotient {
-  Real top;
-  Real bottom = 1;
+  N top;
+  N bottom = 1;
 };
 
-Real clamp(const Real& x, const Real& low, const Real& high) {
-  const Real raised = x < low ? low : x;
+template <class N>
+N clamp(const N& x, const N& low, const N& high) {
+  const N raised = x < low ? low : x;
   return raised > high ? high : raised;
 }
 
-Real softplus(const Real& x) {
-  return x > 0 ? Real(x + log1p(Real(exp(Real(-x))))) : Real(log1p(Real(exp(x))));
+template <class N>
+N softplus(const N& x) {
+  return x > 0 ? N(x + log1p(N(exp(N(-x))))) : N(log1p(N(exp(x))));
 }
 
-const Real& infinity() {
-  static const Real value = std::numeric_limits<Real>::infinity();
-  return value;
+template <class N>
+Quotient<N> sigmoid(const N& x) {
+  return {1, N(1 + exp(N(-x)))};
 }
 
-Quotient sigmoid(const Real& x) {
-  return {1, 1 + exp(Real(-x))};
-}
-
-Quotient value_of(const Unary& op, const Real& x) {
+template <class N>
+Quotient<N> value_of(const Unary& op, const N& x) {
+  const N alpha = op.alpha, beta = op.beta, infinity = std::numeric_limits<N>::infinity();
   switch (op.function) {
     case Function::sigmoid: return sigmoid(x);
-    case Function::tanh: return {tanh(x)};
-    case Function::hard_sigmoid: return {clamp(op.alpha * x + op.beta, 0, 1)};
-    case Function::hard_swish: return {x * clamp(x + 3, 0, 6), 6};
+    case Function::tanh: return {N(tanh(x))};
+    case Function::hard_sigmoid: return {clamp(N(alpha * x + beta), N(0), N(1))};
+    case Function::hard_swish: return {N(x * clamp(N(x + 3), N(0), N(6))), 6};
     case Function::silu: return {x, sigmoid(x).bottom};
-    case Function::exp: return {exp(x)};
-    case Function::log: return {x > 0 ? Real(log(x)) : Real(-infinity())};
-    case Function::sqrt: return {x > 0 ? Real(sqrt(x)) : Real(0)};
-    case Function::reciprocal: return x == 0 ? Quotient{infinity()} : Quotient{1, x};
-    case Function::abs: return {abs(x)};
-    case Function::neg: return {-x};
-    case Function::erf: return {boost::math::erf(x)};
-    case Function::gelu: return {x * (1 + boost::math::erf(Real(x / sqrt(Real(2))))), 2};
-    case Function::elu: return {x < 0 ? Real(op.alpha * expm1(x)) : x};
-    case Function::selu: return {op.beta * (x < 0 ? Real(op.alpha * expm1(x)) : x)};
+    case Function::exp: return {N(exp(x))};
+    case Function::log: return {x > 0 ? N(log(x)) : N(-infinity)};
+    case Function::sqrt: return {x > 0 ? N(sqrt(x)) : N(0)};
+    case Function::reciprocal: return x == 0 ? Quotient<N>{infinity} : Quotient<N>{1, x};
+    case Function::abs: return {N(abs(x))};
+    case Function::neg: return {N(-x)};
+    case Function::erf: return {N(boost::math::erf(x))};
+    case Function::gelu: return {N(x * (1 + boost::math::erf(N(x / sqrt(N(2)))))), 2};
+    case Function::elu: return {x < 0 ? N(alpha * expm1(x)) : x};
+    case Function::selu: return {N(beta * (x < 0 ? N(alpha * expm1(x)) : x))};
     case Function::softplus: return {softplus(x)};
-    case Function::mish: return {x * tanh(softplus(x))};
-    case Function::square: return {x * x};
+    case Function::mish: return {N(x * tanh(softplus(x)))};
+    case Function::square: return {N(x * x)};
   }
   ASSAY_ASSERT(!"a Function outside its enumeration");
 }
 
-Quotient value_of(const Operator& op, const Real& x) {
+template <class N>
+Quotient<N> value_of(const Operator& op, const N& x) {
   if (const auto* unary = std::get_if<Unary>(&op)) return value_of(*unary, x);
-  if (const auto* clip = std::get_if<Clip>(&op)) return {clamp(x, clip->low, clip->high)};
-  if (const auto* leaky = std::get_if<LeakyRelu>(&op)) return {x < 0 ? Real(leaky->alpha * x) : x};
+  if (const auto* clip = std::get_if<Clip>(&op)) return {clamp(x, N(clip->low), N(clip->high))};
+  if (const auto* leaky = std::get_if<LeakyRelu>(&op)) return {x < 0 ? N(leaky->alpha * x) : x};
   ASSAY_ASSERT(std::holds_alternative<Relu>(op));
-  return {x < 0 ? Real(0) : x};
+  return {x < 0 ? N(0) : x};
 }
 
 // Rounded and saturated; infinities saturate.
@@ -84,15 +92,91 @@ int64_t to_integer(const Real& value, emu::Round mode, int64_t low, int64_t high
 
 }  // namespace
 
+double function_at(const Operator& op, double x) {
+  const auto f = value_of(op, x);
+  return f.top / f.bottom;
+}
+
 std::vector<int64_t> function_table(const Operator& op, const TableSpec& spec) {
   std::vector<int64_t> entries(static_cast<size_t>(emu::table_entries(spec.input, spec.form)));
   int64_t word = static_cast<int64_t>(spec.input.min());
   for (int64_t& entry : entries) {
     const Real x = Real(spec.input_scale) * (word - spec.input_zero_point);
-    const Quotient f = value_of(op, x);
+    const Quotient<Real> f = value_of(op, x);
     const Real steps = f.top / (f.bottom * spec.output_scale);
     entry = to_integer(steps, spec.round, spec.low - spec.output_zero_point, spec.high - spec.output_zero_point) + spec.output_zero_point;
     word += int64_t{1} << spec.form.fraction_bits;
+  }
+  return entries;
+}
+
+namespace {
+
+// A number, exact or cut to 64 significant bits, to a word of the storage: rounded once. N: Real or double.
+template <class N>
+int64_t to_word(const N& value, const emu::Storage& storage, emu::Round mode) {
+  using std::floor, std::frexp, std::isinf, std::ldexp;
+  const emu::FloatFormat format = storage.type.format;
+  int64_t word = 0;
+  if (isinf(value)) {
+    word = emu::narrow({value < 0 ? 0xff800000U : 0x7f800000U}, {format, mode});
+  } else {
+    int exponent = 0;
+    const N fraction = frexp(N(abs(value)), &exponent);
+    const N scaled = ldexp(fraction, 63);
+    const N whole = floor(scaled);
+    word = emu::round_to_word(value < 0, static_cast<UnsignedWide>(static_cast<uint64_t>(whole)), exponent - 63, scaled != whole, {format, mode});
+  }
+  if (emu::is_smaller(word, storage.low, storage.type)) return storage.low;
+  return emu::is_smaller(storage.high, word, storage.type) ? storage.high : word;
+}
+
+// The word of of(x). Doubles decide where all numbers within their error round to the same word, which is nearly always; otherwise 334 bits do. `cancels`: doubles may lose more.
+template <class Of>
+int64_t word_of_function(const Of& of, double x, const emu::Storage& storage, emu::Round mode, bool cancels) {
+  const double quick = of(x), error = std::fabs(quick) * 0x1p-40;
+  if (!cancels && std::fabs(quick) > 0x1p-900 && std::fabs(quick) < 0x1p900) {
+    const int64_t low = to_word(quick - error, storage, mode);
+    if (low == to_word(quick + error, storage, mode)) return low;
+  }
+  return to_word(Real(of(Real(x))), storage, mode);
+}
+
+// The number of a word; of an infinity the format's largest.
+double finite_number(int64_t word, emu::IntType type) {
+  const float number = std::bit_cast<float>(emu::number_of(word, type, 0).bits);
+  if (!std::isinf(number)) return number;
+  const int64_t infinity = emu::narrow({0x7f800000U}, {type.format});
+  return std::copysign(std::bit_cast<float>(emu::number_of(infinity - 1, type, 0).bits), number);
+}
+
+}  // namespace
+
+std::vector<int64_t> function_of_words(const Operator& op, emu::IntType input, const emu::Storage& output, emu::Round round) {
+  std::vector<int64_t> entries(static_cast<size_t>(emu::table_entries(input, {})));
+  const auto* unary = std::get_if<Unary>(&op);
+  const bool cancels = unary != nullptr && unary->function == Function::gelu;
+  const auto of = [&](const auto& x) {
+    const auto f = value_of(op, x);
+    return std::decay_t<decltype(x)>(f.top / f.bottom);
+  };
+  for (size_t i = 0; i < entries.size(); ++i) {
+    const auto word = static_cast<int64_t>(i);
+    const bool is_number = !emu::number_of(word, input, 0).is_nan();
+    entries[i] = is_number ? word_of_function(of, finite_number(word, input), output, round, cancels) : emu::narrow(emu::kNan32, {output.type.format});
+  }
+  return entries;
+}
+
+std::vector<int64_t> exponentials_of_words(emu::IntType type) {
+  std::vector<int64_t> entries(size_t{1} << (type.bits - 1));
+  const emu::Storage all{type, 0, emu::narrow({0x7f800000U}, {type.format})};
+  const auto of = [](const auto& d) { return std::decay_t<decltype(d)>(exp(std::decay_t<decltype(d)>(-d))); };
+  for (size_t i = 0; i < entries.size(); ++i) {
+    const emu::Fp32 d = emu::number_of(static_cast<int64_t>(i), type, 0);
+    if (d.is_nan()) entries[i] = emu::kNan32.bits;
+    if (d.is_nan() || d.is_infinite()) continue;
+    entries[i] = emu::number_of(word_of_function(of, std::bit_cast<float>(d.bits), all, emu::Round::half_even, false), type, 0).bits;
   }
   return entries;
 }

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "emu/arith/table.h"
+#include "emu/target/target.h"
 #include "quant/graph/operators.h"
 
 namespace assay::quant {
@@ -26,6 +27,16 @@ struct TableSpec {
 // the last entry of an interpolated table). Where f has no value, the value at the nearest end of its domain: log at 0 or below is `low`, sqrt below 0 is 0; 1 / 0 is `high`.
 // `op`: Unary, Relu, Clip or LeakyRelu.
 std::vector<int64_t> function_table(const Operator& op, const TableSpec& spec);
+
+// f(x) in binary64.
+double function_at(const Operator& op, double x);
+
+// The same for floating-point words on both sides: entry i is f(the number of the word i), rounded to the output's format. NaN stays NaN; f of an infinity is f of the largest
+// number.
+std::vector<int64_t> function_of_words(const Operator& op, emu::IntType input, const emu::Storage& output, emu::Round round);
+
+// exp(-d) as binary32 words, rounded half_even to the type's format first, for the number d of every word without a sign; 0 from infinity on.
+std::vector<int64_t> exponentials_of_words(emu::IntType type);
 
 // Entry d of `count`: round((2^exponent_bits - 1) * exp(-d * scale)).
 std::vector<int64_t> exponential_table(float scale, int64_t count, uint8_t exponent_bits, emu::Round round);

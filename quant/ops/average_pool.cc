@@ -28,6 +28,12 @@ std::vector<bool> counts_of(const AveragePool& op, const Shape& x, const Shape& 
   return counts;
 }
 
+// The register of sums without products.
+emu::Accumulator sum_of(ValueId x, const Lowering& lowering) {
+  const emu::Accumulator& accumulator = lowering.target().accumulate.accumulator;
+  return lowering.quantization(x).storage.type.is_float() ? accumulator : accumulator.alone();
+}
+
 }  // namespace
 
 FloatTensor evaluate(const AveragePool& op, const Inputs& inputs, const Shape& output_shape) {
@@ -66,7 +72,7 @@ void lower(const AveragePool& op, const Node& node, Lowering& lowering) {
   const int64_t area = op.kernel[0] * op.kernel[1];
   // A factor of the kernel's size divides by its area, wherever the window lies.
   const bool whole = op.include_pad || rule->count_scale == emu::CountScale::factor;
-  emu::AveragePool pool{lowering.operand(x), op.kernel, op.stride, op.pads, whole, lowering.zero_point_of(x), lowering.target().accumulate.accumulator.alone(), std::nullopt, {}};
+  emu::AveragePool pool{lowering.operand(x), op.kernel, op.stride, op.pads, whole, lowering.zero_point_of(x), sum_of(x, lowering), std::nullopt, {}};
   lowering.check_accumulator(node, pool.acc, lowering.magnitude_of(x) * area);
   const char* const key = "ops.average_pool.steps";
   if (rule->form == emu::AverageForm::divide) {

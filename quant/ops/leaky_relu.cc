@@ -75,6 +75,10 @@ void lower(const PRelu&, const Node& node, Lowering& lowering) {
       slopes.push_back({{constant->data[c]}, {}});
     } else {
       const TensorQuantization& own = lowering.quantization(slope);
+      if (own.storage.type.is_float()) {
+        slopes.push_back({{number_of_word(words[c], own.storage.type)}, {}});
+        continue;
+      }
       slopes.push_back({{static_cast<double>(words[c] - own.zero_point), own.scale[own.scale.size() == 1 ? 0 : c]}, {}});
     }
   }

@@ -3,6 +3,7 @@
 #include "emu/arith/fixed_operators.h"
 #include "emu/base/error.h"
 #include "quant/calibrate/fixed_outputs.h"
+#include "quant/exact/piecewise.h"
 #include "quant/exact/tables.h"
 #include "quant/ops/lowering.h"
 
@@ -53,14 +54,23 @@ void lower_to_table(const Operator& op, const std::string& function, const Node&
   const ValueId x = node.inputs[0];
   const TensorQuantization& from = lowering.quantization(x);
   const TensorQuantization& to = lowering.quantization(node.output);
+  const bool fits = rule->entries == emu::TableSource::piecewise_linear && has_straight_ends(op);
+  if (from.storage.type.is_float() && to.storage.type.is_float()) {
+    const emu::ClampBounds own = lowering.bounds(node);
+    const emu::Storage output{to.storage.type, own.low, own.high};
+    const auto entries =
+        fits ? fitted_table_of_words(op, from.storage.type, output, rule->segments, rule->line_format, rule->round) : function_of_words(op, from.storage.type, output, rule->round);
+    const emu::Ref table = lowering.constant(function + ".table", emu::Tensor(to.storage.type, {static_cast<int64_t>(entries.size())}, entries));
+    return lowering.emit(node, emu::TableLookup{lowering.operand(x), table, function, rule->form});
+  }
   if (from.storage.type.bits > 16 || rule->form.fraction_bits >= from.storage.type.bits) {
     lowering.forbid(node, "ops.table with " + std::to_string(rule->form.fraction_bits) + " fraction bits has no entries for '" + lowering.graph().value(x).name + "', which is " +
                               to_string(from.storage.type));
     return;
   }
   const emu::ClampBounds bounds = lowering.bounds(node);
-  const auto entries = function_table(
-      op, {from.storage.type, rule->form, lowering.scale_of(x), from.zero_point, lowering.scale_of(node.output), to.zero_point, bounds.low, bounds.high, rule->round});
+  const TableSpec spec{from.storage.type, rule->form, lowering.scale_of(x), from.zero_point, lowering.scale_of(node.output), to.zero_point, bounds.low, bounds.high, rule->round};
+  const auto entries = fits ? fitted_table(op, spec, rule->segments, rule->line_format) : function_table(op, spec);
   const emu::Ref table = lowering.constant(function + ".table", emu::Tensor(to.storage.type, {static_cast<int64_t>(entries.size())}, entries));
   lowering.emit(node, emu::TableLookup{lowering.operand(x), table, function, rule->form});
 }

@@ -11,9 +11,21 @@ namespace assay::quant {
 namespace {
 
 // A limit of an activation in the output's steps: PPQ's quantization is monotone, so clamping words is the same as quantizing the clamped real.
-int64_t limit_of(float limit, float scale, const TensorQuantization& to) {
+int64_t limit_of(float limit, const TensorQuantization& to) {
   if (std::isinf(limit)) return limit < 0 ? to.storage.low : to.storage.high;
-  return quantize_value(limit, scale, to.zero_point, to.storage.low, to.storage.high, to.round);
+  return word_of(limit, to);
+}
+
+// The word, or the bound that it lies beyond.
+int64_t kept_between(int64_t word, int64_t low, int64_t high, emu::IntType type) {
+  if (emu::is_smaller(word, low, type)) return low;
+  return emu::is_smaller(high, word, type) ? high : word;
+}
+
+// Whether the bounds leave out anything that the type holds.
+bool narrows(const emu::ClampBounds& bounds, emu::IntType type) {
+  if (!type.is_float()) return bounds.low > type.min() || bounds.high < type.max();
+  return std::isfinite(number_of_word(bounds.low, type)) || std::isfinite(number_of_word(bounds.high, type));
 }
 
 int bits_needed(const emu::Accumulator& accumulator, Wide worst) {
@@ -151,7 +163,7 @@ emu::Requant Lowering::requant(const Node& node, const std::vector<Ratio>& ratio
 emu::Requant Lowering::requant(const Node& node, emu::ScaleRef scale, const emu::Steps& list, std::string_view key) {
   const emu::ClampBounds clamp = bounds(node);
   const emu::IntType type = quantization(node.output).storage.type;
-  if ((clamp.low > type.min() || clamp.high < type.max()) && !emu::holds(list, emu::clamps_activation)) {
+  if (narrows(clamp, type) && !emu::holds(list, emu::clamps_activation)) {
     forbid(node, std::string(key) + " has no `clamp`, and the output must stay in " + std::to_string(clamp.low) + " to " + std::to_string(clamp.high));
   }
   return {scale, steps(list), clamp};
@@ -159,20 +171,20 @@ emu::Requant Lowering::requant(const Node& node, emu::ScaleRef scale, const emu:
 
 emu::ClampBounds Lowering::bounds(const Node& node) const {
   const TensorQuantization& to = quantization(node.output);
-  const float scale = scale_of(node.output);
   emu::ClampBounds all{to.storage.low, to.storage.high};
   const auto narrow = [&](const Operator& op) {
     int64_t low = to.storage.low;
     int64_t high = to.storage.high;
     if (std::holds_alternative<Relu>(op)) {
-      low = limit_of(0, scale, to);
+      low = limit_of(0, to);
     } else if (const auto* clip = std::get_if<Clip>(&op)) {
-      high = limit_of(clip->high, scale, to);
-      low = std::min(limit_of(clip->low, scale, to), high);
+      high = limit_of(clip->high, to);
+      low = limit_of(clip->low, to);
+      if (emu::is_smaller(high, low, to.storage.type)) low = high;
     } else {
       return false;
     }
-    all = {std::clamp(all.low, low, high), std::clamp(all.high, low, high)};
+    all = {kept_between(all.low, low, high, to.storage.type), kept_between(all.high, low, high, to.storage.type)};
     return true;
   };
   narrow(node.op);
@@ -187,6 +199,7 @@ void Lowering::emit(const Node& node, emu::Operation operation) {
 }
 
 void Lowering::check_accumulator(const Node& node, const emu::Accumulator& accumulator, Wide worst_magnitude) {
+  if (quantization(node.output).storage.type.is_float()) return;  // a sum of numbers is rounded, and overflows are counted
   if (!emu::fits(accumulator, worst_magnitude)) notes_.push_back({node.name, to_string(accumulator), bits_needed(accumulator, worst_magnitude)});
 }
 

@@ -27,8 +27,7 @@ void lower(const Pad& op, const Node& node, Lowering& lowering) {
   if (!lowering.allowed(node, lowering.target().pad, "pad")) return;
   check_copies(node, lowering);
   // The value takes the tensor's quantization (PPQ: passive).
-  const TensorQuantization& own = lowering.quantization(node.output);
-  const int64_t value = quantize_value(op.value, lowering.scale_of(node.output), own.zero_point, own.storage.low, own.storage.high, own.round);
+  const int64_t value = word_of(op.value, lowering.quantization(node.output));
   lowering.emit(node, emu::Pad{lowering.operand(node.inputs[0]), op.begins, op.ends, value});
 }
 

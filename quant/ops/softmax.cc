@@ -55,6 +55,11 @@ void lower(const Softmax& op, const Node& node, Lowering& lowering) {
   if (rule == nullptr) return;
   const ValueId x = node.inputs[0];
   const emu::IntType type = lowering.quantization(x).storage.type;
+  if (type.is_float()) {
+    const emu::Ref table = lowering.constant("exp.table", emu::Tensor(emu::word_type(emu::kFp32), {int64_t{1} << (type.bits - 1)}, exponentials_of_words(type)));
+    return lowering.emit(
+        node, emu::Softmax{lowering.operand(x), table, op.axis, rule->accumulator, rule->divide, lowering.requant(node, {{{1.0}, {}}}, rule->steps, "ops.softmax.steps")});
+  }
   if (type.bits > 16) {
     lowering.forbid(node, "ops.softmax has a table of all differences, and '" + lowering.graph().value(x).name + "' is " + to_string(type));
     return;

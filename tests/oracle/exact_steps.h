@@ -29,6 +29,10 @@ inline Real constant(const emu::Fp32Operand& operand, const StepOperands& o) {
 inline std::pair<Real, Real> bounds(const emu::ClampFp32& clamp, const StepOperands& o) {
   if (const auto* words = std::get_if<std::pair<emu::Fp32, emu::Fp32>>(&clamp.bounds)) return {value_of(words->first.bits, emu::kFp32), value_of(words->second.bits, emu::kFp32)};
   const bool type = std::get<emu::Fp32Bounds>(clamp.bounds) == emu::Fp32Bounds::output;
+  if (o.output.is_float()) {
+    if (type) return {Real::infinity(true), Real::infinity(false)};
+    return {value_of(static_cast<uint32_t>(o.clamp_low), o.output.format), value_of(static_cast<uint32_t>(o.clamp_high), o.output.format)};
+  }
   const auto number = [&](const Int& bound) {
     const Int moved = bound - o.zero_point;
     return value_of(word_of(moved == 0 ? Real::zero(false) : Real::of(Rational(moved)), kNearest32), emu::kFp32);
@@ -60,6 +64,7 @@ inline Int in_fp32(uint32_t word, const Step& step, const StepOperands& o) {
     const uint32_t narrow = word_of(x, FloatRule{s->format, s->round, Subnormals::keep, FloatOverflow::infinity});
     return word_of(value_of(narrow, s->format), kNearest32);
   }
+  if (const auto* s = std::get_if<emu::StoreFp32>(&step)) return word_of(x, FloatRule{o.output.format, s->round, Subnormals::keep, FloatOverflow::infinity});
   return integer_of(x, std::get<emu::ToInt>(step).round, emu::kS32);
 }
 
@@ -93,6 +98,10 @@ inline Stepped stepped(const Int& accumulator, const Steps& steps, const StepOpe
       if (v < low) v = low;
     }
     if (std::holds_alternative<emu::ToFp32>(step)) v = word_of(v == 0 ? Real::zero(false) : Real::of(Rational(v)), kNearest32);
+    if (std::holds_alternative<emu::StoreFp32>(step)) {
+      const Real before = value_of(static_cast<uint32_t>(v), emu::kFp32), after = value_of(static_cast<uint32_t>(in_fp32(static_cast<uint32_t>(v), step, o)), o.output.format);
+      result.output = before.kind == Real::Kind::finite && after.kind != Real::Kind::finite;
+    }
     if (emu::takes_fp32(step)) v = in_fp32(static_cast<uint32_t>(v), step, o);
     result.values.push_back(v);
   }

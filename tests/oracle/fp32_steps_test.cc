@@ -52,6 +52,30 @@ TEST(OracleFp32Steps, EveryKindOnEveryCornerWord) {
   tally.expect_all_right(int64_t{100} * 30 * kStride);
 }
 
+TEST(OracleFp32Steps, WordsOfEveryFormatAreStoredInEveryMode) {
+  StepOperands o = some_operands();
+  Tally tally;
+  for (const FloatFormat format : {kTf32, kBf16, kFp16, kE5m2, kE4m3}) {
+    o.output = word_type(format);
+    o.clamp_low = narrow({0xc0400000}, {format}), o.clamp_high = narrow({0x42c80000}, {format});
+    for (const Round mode : kAllRounds) {
+      const Steps steps{ClampFp32{Fp32Bounds::clamp}, ClampFp32{Fp32Bounds::output}, StoreFp32{mode}};
+      ASSERT_EQ(parse_steps(to_string(steps)), steps);
+      for (const bool limited : {false, true}) {
+        const Steps list(steps.begin() + (limited ? 0 : 2), steps.end());
+        for (const auto& corner : kFloatCorners) {
+          StepEvents events;
+          const Wide found = requantize(corner.bits, list, o, events);
+          const Stepped exact = stepped(corner.bits, list, o);
+          tally.check(to_int(found) == exact.values.back() && events.output == exact.output,
+                      [&](auto& out) { out << to_string(list) << " to " << to_string(format) << " on " << to_string(Fp32{corner.bits}) << ": " << to_int(found); });
+        }
+      }
+    }
+  }
+  tally.expect_all_right(int64_t{100} * 30 * kStride);
+}
+
 TEST(OracleFp32Steps, TheFieldsListsOnAccumulators) {
   const char* const lists[] = {
       "to_fp32; mul_fp32 scale; add_fp32 bias; leaky_fp32 slope; mul_fp32 0x42480000; to_int half_away; clamp -127 127",

@@ -120,7 +120,7 @@ struct EndToEnd {
     const emu::Storage a = target.storage.activation;
     const int64_t zero = target.quantize.activation.symmetry == emu::Symmetry::asymmetric ? (a.low + a.high) / 2 - 9 : 0;
     const auto act = [&](float real, float power) {
-      TensorQuantization own = quantization(scale(real, power), zero, a.type, a.low, a.high);
+      TensorQuantization own = quantization(a.type.is_float() ? 1 : scale(real, power), zero, a.type, a.low, a.high);
       own.round = target.quantize.activation.round;
       return own;
     };
@@ -144,7 +144,7 @@ struct EndToEnd {
     TensorQuantization own = quantization(1, t.quantize.weight.symmetry == emu::Symmetry::asymmetric ? 120 : 0, t.storage.weight.type, t.storage.weight.low, t.storage.weight.high);
     const size_t axis = shape.size() == 2 ? 1 : 0;
     if (many) own.axis = static_cast<int64_t>(axis);
-    own.scale.assign(many ? static_cast<size_t>(shape[axis]) : 1, 0x1p-7F);
+    own.scale.assign(many ? static_cast<size_t>(shape[axis]) : 1, t.storage.weight.type.is_float() ? 1 : 0x1p-7F);
     if (t.multiplier.bits > 1) {
       for (float& s : own.scale) s = uniform(random, 0.004F, 0.008F);
     }
@@ -197,6 +197,21 @@ bool has_rough_means(const emu::Target& target) {
   return target.average_pool && (target.average_pool->count_scale == emu::CountScale::floor_24 || target.average_pool->count_scale == emu::CountScale::factor);
 }
 
+// Sums in another order, rounded to words: within two of the words next to the largest number.
+void expect_close_numbers(const emu::Target& target, const std::vector<std::vector<int64_t>>& words, const std::vector<std::vector<int64_t>>& expected) {
+  const emu::IntType type = target.storage.activation.type;
+  for (size_t n = 0; n < expected.size(); ++n) {
+    float largest = 0;
+    size_t equal = 0;
+    for (const int64_t word : expected[n]) largest = std::max(largest, std::fabs(number_of_word(word, type)));
+    for (size_t i = 0; i < expected[n].size(); ++i) {
+      EXPECT_NEAR(number_of_word(words[n][i], type), number_of_word(expected[n][i], type), std::ldexp(largest, 1 - type.format.fraction_bits)) << target.name << " node " << n;
+      equal += words[n][i] == expected[n][i];
+    }
+    EXPECT_GE(equal * 10, expected[n].size() * 4) << target.name << " node " << n << ": many are equal";
+  }
+}
+
 void expect_close(const emu::Target& target) {
   EndToEnd both(target);
   Lowered lowered;
@@ -210,6 +225,7 @@ void expect_close(const emu::Target& target) {
   Outputs outputs;
   emu::run(lowered.program, quantize_inputs(lowered.program, {input}), outputs, emu::Engine::reference);
   ASSERT_EQ(outputs.words.size(), expected.size());
+  if (target.storage.activation.type.is_float()) return expect_close_numbers(target, outputs.words, expected);
   const int word_bits = target.storage.activation.type.bits, multiplier_bits = target.multiplier.bits;
   const int64_t coarse = multiplier_bits == 1 || multiplier_bits > word_bits + 4 ? 0 : int64_t{1} << std::max(0, word_bits - multiplier_bits);
   for (size_t n = 0; n < expected.size(); ++n) {

@@ -13,9 +13,8 @@ namespace assay::verify {
 namespace {
 
 void expect_equal(const emu::Target& target) {
-  std::vector<SelfLine> lines = check_step_lists(target, {});
+  const std::vector<SelfLine> lines = check_self(target, {});
   EXPECT_FALSE(lines.empty()) << target.name;
-  for (SelfLine& line : check_operations(target, {})) lines.push_back(std::move(line));
   for (const SelfLine& line : lines) {
     EXPECT_EQ(line.different, 0U) << target.name << ", " << line.what << ": " << line.first;
     EXPECT_GT(line.cases, 0U) << target.name << ", " << line.what;

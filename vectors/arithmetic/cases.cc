@@ -238,6 +238,8 @@ std::optional<std::string> illegal(const Target& target, ArithOp op, std::span<c
 }
 
 std::optional<std::string> lacks(const Target& target, ArithOp op) {
+  const emu::IntType word = target.storage.activation.type;
+  if (word.is_float()) return "its words are numbers of " + to_string(word) + ", and these questions are about integers";
   const auto missing = [](const char* key) { return "ops." + std::string(key) + ".supported = false"; };
   switch (op) {
     case ArithOp::rounding:

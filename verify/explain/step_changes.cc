@@ -57,6 +57,7 @@ class Changes {
   }
   void change(size_t i, const emu::ToInt& step) { other_roundings(i, step); }
   void change(size_t i, const emu::RoundFp32& step) { other_roundings(i, step); }
+  void change(size_t i, const emu::StoreFp32& step) { other_roundings(i, step); }
 
   void change(size_t i, const emu::Saturate& step) {
     other_limits(i, step, Step(emu::Wrap{step.bits}));

@@ -269,6 +269,13 @@ void judge_trial(SelfLine& line, const Trial& trial, bool& kernel) {
 
 }  // namespace
 
+std::vector<SelfLine> check_self(const emu::Target& target, const SelfSettings& settings) {
+  if (target.storage.activation.type.is_float()) return check_numbers(target, settings);
+  std::vector<SelfLine> lines = check_step_lists(target, settings);
+  for (SelfLine& line : check_operations(target, settings)) lines.push_back(std::move(line));
+  return lines;
+}
+
 std::vector<SelfLine> check_operations(const emu::Target& target, const SelfSettings& settings) {
   std::vector<SelfLine> lines;
   const size_t programs = settings.level > 1 ? 600 : 60;

@@ -27,9 +27,14 @@ struct SelfSettings {
   std::function<void(size_t done, size_t total)> progress;
 };
 
+// All that follows, for the target: of integers or of floating-point words.
+std::vector<SelfLine> check_self(const emu::Target& target, const SelfSettings& settings);
+
 // Each list of steps that the target has, over drawn scales and accumulators with their ties.
 std::vector<SelfLine> check_step_lists(const emu::Target& target, const SelfSettings& settings);
 // Each operation that the target has, as programs of one instruction: the fast engine, the reference engine and the oracle.
 std::vector<SelfLine> check_operations(const emu::Target& target, const SelfSettings& settings);
+// Both, for a target whose words are floating-point numbers.
+std::vector<SelfLine> check_numbers(const emu::Target& target, const SelfSettings& settings);
 
 }  // namespace assay::verify
