@@ -315,6 +315,13 @@ class Rules {
     const bool is_ratio = t_.binary32->scale == Fp32Scale::ratio || t_.binary32->scale == Fp32Scale::exact_ratio;
     const std::string form = std::string(to_string(t_.binary32->scale));
     const auto scales = uses(Fp32Name::scale), outputs = uses(Fp32Name::output);
+    if (floats()) {  // 1 / count and slopes are all that scales floating-point words
+      const bool has_scale = p.key == "ops.average_pool.steps" || p.key == "ops.leaky_relu.steps";
+      if (scales != (has_scale ? 1 : 0) || outputs != 0) {
+        add({p.key, "storage.activation.type"}, has_scale ? "must apply `scale` once: it is 1 / count, or the slope" : "must apply no scale: floating-point words have none");
+      }
+      return;
+    }
     // A sum's operands have had their scales; what is left is the output's, which a ratio 1 / s_y holds too.
     if (p.begins == Begins::in_fp32) {
       if (scales + outputs != 1 || (scales == 1 && !is_ratio)) add({p.key, "binary32.scale"}, "must apply the output's scale once: by `output`, or by `scale` where it is a ratio");

@@ -93,6 +93,8 @@ const std::vector<Case> kCases = {
     {"nxp_int8", [](Target& t) { t.table->segments = 16; }, "ops.table.segments: must be 0 and fp32 where entries are not piecewise_linear"},
     {"icraft_zhuge_bf16scale", [](Target& t) { t.table->segments = 2; }, "ops.table.segments: piecewise_linear needs 3 segments or more"},
     {"icraft_zhuge_bf16", conv_steps("add_fp32 bias; clamp_fp32 clamp; to_int half_even"), "ops.conv.steps: must end with store_fp32"},
+    {"icraft_zhuge_bf16", conv_steps("mul_fp32 scale; add_fp32 bias; store_fp32 half_even"), "ops.conv.steps: must apply no scale"},
+    {"icraft_zhuge_bf16", [](Target& t) { t.average_pool->steps = t.mul->steps; }, "ops.average_pool.steps: must apply `scale` once"},
     {"icraft_zhuge_bf16", conv_steps("clamp_fp32 clamp; store_fp32 half_even"), "ops.conv.steps: must hold add_bias once"},
     {"nxp_int8", conv_steps("add_bias; shift_right scale floor; to_fp32; store_fp32 half_even"), "ops.conv.steps: must not hold store_fp32"},
     {"icraft_zhuge_bf16", [](Target& t) { t.storage.weight.type = kS8; }, "storage.weight.type: s8 does not go with bf16"},
