@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "emu/target/target.h"
@@ -29,6 +30,8 @@ struct TensorQuantization {
   emu::Storage storage;
   emu::Symmetry symmetry = emu::Symmetry::symmetric;
   emu::ScaleKind kind = emu::ScaleKind::real;
+  emu::Encoding encoding = emu::Encoding::range;           // how its range becomes scale and zero point ...
+  std::optional<std::pair<int64_t, int64_t>> levels = {};  // ... and over which words, low and high; none: the storage's
   emu::Round round = emu::Round::half_even;
   std::optional<int64_t> axis;  // of the channels; none: per tensor
   std::vector<float> scale;

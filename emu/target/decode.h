@@ -53,6 +53,15 @@ constexpr std::array<CountScale, 5> all_of(CountScale) {
 constexpr std::array<TableSource, 3> all_of(TableSource) {
   return {TableSource::real, TableSource::fixed_point, TableSource::piecewise_linear};
 }
+constexpr std::array<Encoding, 5> all_of(Encoding) {
+  return {Encoding::range, Encoding::range_half_away, Encoding::nudged_range, Encoding::magnitude, Encoding::position};
+}
+constexpr std::array<TableCorrection, 2> all_of(TableCorrection) {
+  return {TableCorrection::none, TableCorrection::midpoint};
+}
+constexpr std::array<HardSigmoid, 2> all_of(HardSigmoid) {
+  return {HardSigmoid::real, HardSigmoid::factor_2731};
+}
 constexpr std::array<Evidence, 3> all_of(Evidence) {
   return {Evidence::documented, Evidence::measured, Evidence::assumed};
 }

@@ -80,7 +80,7 @@ class Explainer {
       entry(name, std::string(to_string(q.symmetry)) + (q.symmetry == Symmetry::symmetric ? " (zero point 0)" : " (with a zero point)") +
                       (q.granularity == Granularity::per_tensor ? ", one scale per tensor, " : ", one scale per output channel, ") +
                       (q.scale == ScaleKind::power_of_two ? "a power of two" : "any real number") + "; rounded " + word_and_meaning(q.round) + "; calibrated by " + q.observer +
-                      ".");
+                      ", whose range becomes " + meaning(q.encoding) + " over " + std::to_string(q.low) + ".." + std::to_string(q.high) + ".");
     };
     one("inputs", t_.quantize.input), one("activations", t_.quantize.activation), one("weights", t_.quantize.weight);
     entry("biases", std::string(t_.quantize.bias_scale == BiasScale::product ? "scale = input scale x weight scale"
@@ -197,7 +197,7 @@ class Explainer {
   static std::string sources(const TableRule& rule) {
     switch (rule.entries) {
       case TableSource::real: return "";
-      case TableSource::fixed_point: return "those of fixed-point functions for Sigmoid and Tanh, others ";
+      case TableSource::fixed_point: return "those of fixed-point functions for Sigmoid, Tanh and 8-bit HardSwish, others ";
       case TableSource::piecewise_linear:
         return "the values of " + std::to_string(rule.segments) + " straight lines in " + std::string(to_string(rule.line_format)) +
                ", for Exp, Log, Sqrt, Reciprocal and squares ";
@@ -211,7 +211,8 @@ class Explainer {
     line(6, std::to_string(entries) + " entries" +
                 (fraction == 0 ? ", one for each word"
                                : "; between two of them a line of " + std::to_string(fraction) + " fraction bits, rounded " + word_and_meaning(rule.form.round)) +
-                ". Entries are " + sources(rule) + "real values rounded " + word_and_meaning(rule.round) + ".");
+                (rule.correction == TableCorrection::none ? "" : "; each entry lowered by half of what that line misses in the middle") + ". Entries are " + sources(rule) +
+                "real values rounded " + word_and_meaning(rule.round) + "." + (rule.hard_sigmoid == HardSigmoid::real ? "" : " HardSigmoid is relu(x + 3) * 2731 / 2^14."));
   }
 
   void softmax(const SoftmaxRule& rule) {

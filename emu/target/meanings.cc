@@ -54,6 +54,17 @@ std::string meaning(Round mode) {
   ASSAY_ASSERT(!"a Round outside its enumeration");
 }
 
+std::string meaning(Encoding encoding) {
+  switch (encoding) {
+    case Encoding::range: return "scale and zero point (rounded half_even)";
+    case Encoding::range_half_away: return "scale and zero point (rounded half_away)";
+    case Encoding::nudged_range: return "scale and zero point, after one end was moved so that zero is a word,";
+    case Encoding::magnitude: return "the scale: the greatest magnitude / the greatest word,";
+    case Encoding::position: return "a power of two and a factor in binary32";
+  }
+  ASSAY_ASSERT(!"an Encoding outside its enumeration");
+}
+
 std::string word_and_meaning(Round mode) {
   return std::string(to_string(mode)) + " (" + meaning(mode) + ")";
 }

@@ -9,6 +9,7 @@ namespace assay::emu {
 
 std::string meaning(Round mode);           // "to the nearest, ties to +infinity"
 std::string word_and_meaning(Round mode);  // "half_up (to the nearest, ties to +infinity)"
+std::string meaning(Encoding encoding);
 std::string meaning(const Step& step, const Target& target);
 std::string meaning(const Accumulator& accumulator);
 std::string meaning(const MultiplierRule& rule);

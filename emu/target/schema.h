@@ -31,6 +31,7 @@ template <class V>
 void keys(V& v, QuantizeRule& q) {
   v("symmetry", q.symmetry), v("granularity", q.granularity), v("scale", q.scale), v("round", q.round);
   v("observer", q.observer, Words{{"minmax", "percentile", "kl", "mse"}});
+  v("encoding", q.encoding), v("low", q.low), v("high", q.high);
 }
 template <class V>
 void keys(V& v, MultiplierRule& m) {
@@ -65,7 +66,7 @@ void keys(V& v, AverageRule& r) {
 template <class V>
 void keys(V& v, TableRule& r) {
   v("fraction_bits", r.form.fraction_bits, Range{0, 15}), v("interpolation_round", r.form.round), v("entries", r.entries), v("segments", r.segments, Range{0, 1024}),
-      v("line_format", r.line_format), v("round", r.round);
+      v("line_format", r.line_format), v("correction", r.correction), v("hard_sigmoid", r.hard_sigmoid), v("round", r.round);
 }
 template <class V>
 void keys(V& v, SoftmaxRule& r) {

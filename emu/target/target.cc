@@ -124,4 +124,31 @@ std::string_view to_string(Evidence evidence) {
   ASSAY_ASSERT(!"an Evidence outside its enumeration");
 }
 
+std::string_view to_string(Encoding encoding) {
+  switch (encoding) {
+    case Encoding::range: return "range";
+    case Encoding::range_half_away: return "range_half_away";
+    case Encoding::nudged_range: return "nudged_range";
+    case Encoding::magnitude: return "magnitude";
+    case Encoding::position: return "position";
+  }
+  ASSAY_ASSERT(!"an Encoding outside its enumeration");
+}
+
+std::string_view to_string(TableCorrection correction) {
+  switch (correction) {
+    case TableCorrection::none: return "none";
+    case TableCorrection::midpoint: return "midpoint";
+  }
+  ASSAY_ASSERT(!"a TableCorrection outside its enumeration");
+}
+
+std::string_view to_string(HardSigmoid form) {
+  switch (form) {
+    case HardSigmoid::real: return "real";
+    case HardSigmoid::factor_2731: return "factor_2731";
+  }
+  ASSAY_ASSERT(!"a HardSigmoid outside its enumeration");
+}
+
 }  // namespace assay::emu

@@ -18,6 +18,8 @@ enum class Granularity : uint8_t { per_tensor, per_channel };
 enum class ScaleKind : uint8_t { real, power_of_two };
 // Several inputs of one instruction: `joint` = they must share one scale (the quantizer makes them), `requantize` = each is brought to the common scale by steps.
 enum class InputScales : uint8_t { joint, requantize };
+// How the range of a tensor's values becomes its scale and zero point (quant/calibrate/encode.h).
+enum class Encoding : uint8_t { range, range_half_away, nudged_range, magnitude, position };
 enum class AverageForm : uint8_t { divide, reciprocal };
 // How a ratio of scales becomes a multiplier and shifts: `normalised` = the multiplier has exactly its bits; `nearest` = of all legal pairs (multiplier, right shift), the one
 // whose value is nearest (quant/calibrate/derivations.h nearest_scale).
@@ -38,6 +40,10 @@ enum class CountScale : uint8_t { ratio, reciprocal_30, reciprocal_31, floor_24,
 // Where the entries of tables come from: the real function; for sigmoid and tanh the fixed-point functions of arith/fixed_functions.h; or lines that the chip fits to the function
 // (arith/piecewise.h, quant/exact/piecewise.h).
 enum class TableSource : uint8_t { real, fixed_point, piecewise_linear };
+// Whether entries between which a chip interpolates are moved so that the middle of each interval is nearer to the function (quant/exact/tables.h).
+enum class TableCorrection : uint8_t { none, midpoint };
+// hard_sigmoid of slope 1/6: the real function; or relu(x + 3) * 2731 / 2^14, saturated, in words of 2^-7.
+enum class HardSigmoid : uint8_t { real, factor_2731 };
 
 // [storage]: how a class of tensors is stored. low..high may be narrower than the type (e.g. -127..127).
 struct Storage {
@@ -53,6 +59,9 @@ struct QuantizeRule {
   ScaleKind scale = ScaleKind::real;
   Round round = Round::half_even;
   std::string observer;  // the default calibration: minmax, percentile, kl, mse
+  Encoding encoding = Encoding::range;
+  int64_t low = 0;  // the words that the range is spread over; low == high, which no file may say: the storage's
+  int64_t high = 0;
 };
 
 // [multiplier]: how a real ratio of scales becomes a QScale.
@@ -108,7 +117,9 @@ struct TableRule {
   TableSource entries = TableSource::real;
   uint16_t segments = 0;            // piecewise_linear: 3 or more; else 0
   FloatFormat line_format = kFp32;  // of breakpoints, slopes, intercepts, arguments and values; fp32 elsewhere
-  Round round = Round::half_even;   // real function value -> entry
+  TableCorrection correction = TableCorrection::none;
+  HardSigmoid hard_sigmoid = HardSigmoid::real;
+  Round round = Round::half_even;  // real function value -> entry
 };
 struct SoftmaxRule {
   uint8_t exponent_bits = 16;  // e(0) = 2^exponent_bits - 1 steps of the table
@@ -172,6 +183,9 @@ std::string_view to_string(BiasScale);
 std::string_view to_string(OperandScale);
 std::string_view to_string(CountScale);
 std::string_view to_string(TableSource);
+std::string_view to_string(Encoding);
+std::string_view to_string(TableCorrection);
+std::string_view to_string(HardSigmoid);
 std::string_view to_string(Evidence);
 
 }  // namespace assay::emu

@@ -3,6 +3,7 @@
 
 #include "emu/arith/step_words.h"
 #include "emu/target/load_target.h"
+#include "emu/target/quantize_rules.h"
 #include "emu/target/schema.h"
 
 namespace assay::emu::schema {
@@ -91,16 +92,13 @@ class Rules {
       if (floats() && (q.symmetry != Symmetry::symmetric || q.granularity != Granularity::per_tensor || q.scale != ScaleKind::power_of_two)) {
         add({key + ".symmetry", key + ".granularity", key + ".scale", storage + ".type"}, "floating-point words have the scale 1: say symmetric, per_tensor and power_of_two");
       }
-      if (!floats() && q.symmetry == Symmetry::symmetric && (s.low > 0 || s.high < 0)) {
-        add({key + ".symmetry", storage + ".low", storage + ".high"}, "symmetric means zero point 0, which " + storage + ".low..high does not hold");
-      }
       if (name != "weight" && q.granularity == Granularity::per_channel) {
         add({key + ".granularity"}, "per_channel is for weights: a sum over channels needs one scale for all of them");
       }
       if (q.granularity == Granularity::per_channel && q.symmetry == Symmetry::asymmetric) {
         add({key + ".granularity", key + ".symmetry"}, "per_channel needs symmetric: an instruction carries one zero point for its weights");
       }
-      if (q.observer == "kl" && q.symmetry == Symmetry::asymmetric) add({key + ".observer", key + ".symmetry"}, "kl is defined for symmetric quantization only");
+      for (Broken& broken : broken_quantize(name, q, s)) broken_.push_back(std::move(broken));
     };
     const bool shifts = t_.quantize.activation.scale == ScaleKind::power_of_two && t_.quantize.weight.scale == ScaleKind::power_of_two;
     if (t_.quantize.bias_scale == BiasScale::power_of_two && !shifts) {
@@ -205,6 +203,9 @@ class Rules {
         add({"ops.average_pool.count_scale", "ops.average_pool.form", "ops.average_pool.inputs"},
             std::string(to_string(t_.average_pool->count_scale)) + " is the scale by itself: the form must be reciprocal and inputs joint");
       }
+    }
+    if (t_.table && t_.table->correction != TableCorrection::none && t_.table->form.fraction_bits == 0) {
+      add({"ops.table.correction", "ops.table.fraction_bits"}, "must be none where fraction_bits is 0: nothing is interpolated");
     }
     if (t_.table && t_.table->form.fraction_bits >= t_.storage.activation.type.bits) {
       add({"ops.table.fraction_bits", "storage.activation.type"}, "must be fewer than the bits of an activation, which has " + std::to_string(t_.storage.activation.type.bits));

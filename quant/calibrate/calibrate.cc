@@ -6,6 +6,7 @@
 
 #include "emu/base/error.h"
 #include "emu/base/parallel.h"
+#include "quant/calibrate/encode.h"
 #include "quant/calibrate/fit_weights.h"
 #include "quant/calibrate/fixed_outputs.h"
 #include "quant/calibrate/observer.h"
@@ -155,14 +156,14 @@ ValueId join(Quantized& quantized, const std::vector<ValueId>& members) {
     own(root).provenance += "; the largest among " + names_of(quantized.graph, members);
     return root;
   }
+  const Grid grid = grid_of(own(root));
   double low = 0, high = 0;
   for (const ValueId id : members) {
     const auto scale = static_cast<double>(own(id).scale[0]);
-    low = std::min(low, scale * static_cast<double>(own(id).storage.low - own(id).zero_point));
-    high = std::max(high, scale * static_cast<double>(own(id).storage.high - own(id).zero_point));
+    low = std::min(low, scale * static_cast<double>(grid_of(own(id)).low - own(id).zero_point));
+    high = std::max(high, scale * static_cast<double>(grid_of(own(id)).high - own(id).zero_point));
   }
-  const Grid grid = grid_of(own(root));
-  set_scale(own(root), scale_from_range(low, high, grid.low, grid.high, grid.symmetry, grid.kind));
+  set_scale(own(root), encode(low, high, grid));
   own(root).provenance += "; the union of the ranges of " + names_of(quantized.graph, members);
   return root;
 }

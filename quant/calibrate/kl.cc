@@ -1,8 +1,9 @@
 // kl: the range [0, r bins) of |x| whose distribution, drawn with 2^(bits-1) levels, diverges least from the full one (Kullback-Leibler). Symmetric grids only. As PPQ has it, the
-// first 8 of the 4096 bins are emptied and bin 8 holds 1.
+// first 8 of the 4096 bins are emptied and bin 8 holds 1, and the scale is the range / 2^(bits-1) where the grid encodes as PPQ does.
 #include <cmath>
 
 #include "emu/base/error.h"
+#include "quant/calibrate/encode.h"
 #include "quant/calibrate/histogram.h"
 #include "quant/calibrate/observers.h"
 
@@ -33,6 +34,8 @@ class Kl final : public HistogramObserver {
         best = range;
       }
     }
+    const double threshold = static_cast<double>(best) * bin_width();
+    if (grid().encoding != emu::Encoding::range) return encode(-threshold, threshold, grid());
     double scale = static_cast<double>(best) / kBins * bin_width() * (static_cast<double>(kBins) / static_cast<double>(levels_));
     scale = std::max(scale, kMinScale);
     if (grid().kind == emu::ScaleKind::power_of_two) scale = round_to_power_of_two(scale, emu::Round::half_up);

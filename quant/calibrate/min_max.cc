@@ -1,6 +1,7 @@
 // minmax: the least and the greatest value over all inputs.
 #include <algorithm>
 
+#include "quant/calibrate/encode.h"
 #include "quant/calibrate/observers.h"
 
 namespace assay::quant {
@@ -17,14 +18,14 @@ class MinMax final : public RangeObserver {
     return {static_cast<double>(*least), static_cast<double>(*greatest)};
   }
 
-  // Ranges always reach to 0 in the end (scale_from_range), so they may begin there.
+  // Ranges always reach to 0 in the end (encode), so they may begin there.
   void merge(const std::vector<double>& seen) override {
     min_ = std::min(min_, seen[0]);
     max_ = std::max(max_, seen[1]);
   }
 
   void finish_phase() override {}
-  ScaleAndOffset result() const override { return scale_from_range(min_, max_, grid_.low, grid_.high, grid_.symmetry, grid_.kind); }
+  ScaleAndOffset result() const override { return encode(min_, max_, grid_); }
 
  private:
   Grid grid_;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "emu/base/error.h"
+#include "quant/calibrate/encode.h"
 #include "quant/calibrate/histogram.h"
 #include "quant/calibrate/observers.h"
 
@@ -36,9 +37,9 @@ class Mse final : public HistogramObserver {
       }
     }
     const double end = static_cast<double>(best.end) * bin_width();
-    if (symmetric()) return scale_from_range(-end, end, grid().low, grid().high, grid().symmetry, grid().kind);
+    if (symmetric()) return encode(-end, end, grid());
     const double start = static_cast<double>(best.start) * bin_width();
-    return scale_from_range(start + min(), end + min(), grid().low, grid().high, grid().symmetry, grid().kind);
+    return encode(start + min(), end + min(), grid());
   }
 
  private:

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "emu/base/error.h"
+#include "quant/calibrate/encode.h"
 #include "quant/calibrate/observers.h"
 
 namespace assay::quant {
@@ -30,7 +31,7 @@ std::vector<float> per_channel_scales(const FloatTensor& parameter, int64_t axis
   }
   std::vector<float> scales(channels);
   for (size_t channel = 0; channel < channels; ++channel) {
-    scales[channel] = scale_from_range(static_cast<double>(low[channel]), static_cast<double>(high[channel]), grid.low, grid.high, grid.symmetry, grid.kind).scale;
+    scales[channel] = encode(static_cast<double>(low[channel]), static_cast<double>(high[channel]), grid).scale;
   }
   return scales;
 }

@@ -16,6 +16,7 @@ struct Grid {
   uint8_t bits = 8;
   emu::Symmetry symmetry = emu::Symmetry::symmetric;
   emu::ScaleKind kind = emu::ScaleKind::real;
+  emu::Encoding encoding = emu::Encoding::range;
 };
 
 // Statistics of one input (one calibration batch) of one tensor. Merged in input order, so results do not depend on threads.

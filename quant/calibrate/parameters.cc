@@ -22,9 +22,9 @@ std::optional<int64_t> channel_axis(const Operator& op, const Shape& weight) {
 }
 
 // The bits that the grid needs, which may be fewer than its storage has (6 for -31..31).
-uint8_t bits_of(const emu::Storage& storage) {
+uint8_t bits_of(int64_t low, int64_t high) {
   uint8_t bits = 1;
-  while (!emu::IntType{bits, storage.low < 0}.holds(storage.low) || !emu::IntType{bits, storage.low < 0}.holds(storage.high)) ++bits;
+  while (!emu::IntType{bits, low < 0}.holds(low) || !emu::IntType{bits, low < 0}.holds(high)) ++bits;
   return bits;
 }
 
@@ -151,6 +151,8 @@ TensorQuantization by_rule(const emu::Storage& storage, const emu::QuantizeRule&
   own.storage = storage;
   own.symmetry = rule.symmetry;
   own.kind = rule.scale;
+  own.encoding = rule.encoding;
+  if (rule.low < rule.high) own.levels = {rule.low, rule.high};
   own.round = rule.round;
   own.observer = rule.observer;
   if (own.storage.type.is_float()) {  // nothing to measure
@@ -176,12 +178,13 @@ TensorQuantization by_model(const GivenQuantization& given) {
 }
 
 Grid grid_of(const TensorQuantization& quantization) {
-  return {quantization.storage.low, quantization.storage.high, bits_of(quantization.storage), quantization.symmetry, quantization.kind};
+  const auto [low, high] = quantization.levels.value_or(std::pair{quantization.storage.low, quantization.storage.high});
+  return {low, high, bits_of(low, high), quantization.symmetry, quantization.kind, quantization.encoding};
 }
 
 void set_scale(TensorQuantization& quantization, const ScaleAndOffset& found) {
   quantization.scale = {found.scale};
-  quantization.zero_point = quantization.symmetry == emu::Symmetry::symmetric ? 0 : quantization.storage.low + found.offset;
+  quantization.zero_point = quantization.symmetry == emu::Symmetry::symmetric ? 0 : grid_of(quantization).low + found.offset;
 }
 
 void quantize_parameters(Quantized& quantized) {

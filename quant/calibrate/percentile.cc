@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "quant/calibrate/encode.h"
 #include "quant/calibrate/observers.h"
 
 namespace assay::quant {
@@ -71,9 +72,7 @@ class Percentile final : public RangeObserver {
   }
 
   void finish_phase() override {}
-  ScaleAndOffset result() const override {
-    return scale_from_range(static_cast<double>(mean_as_torch(lows_)), static_cast<double>(mean_as_torch(highs_)), grid_.low, grid_.high, grid_.symmetry, grid_.kind);
-  }
+  ScaleAndOffset result() const override { return encode(static_cast<double>(mean_as_torch(lows_)), static_cast<double>(mean_as_torch(highs_)), grid_); }
 
  private:
   Grid grid_;

@@ -90,6 +90,34 @@ int64_t to_integer(const Real& value, emu::Round mode, int64_t low, int64_t high
   return negative ? -result : result;
 }
 
+// Whole numbers, and infinities saturated where a sum with them would have no value.
+Real rounded(const Real& value, emu::Round mode) {
+  constexpr int64_t kFar = int64_t{1} << 40;
+  return to_integer(value, mode, -kFar, kFar);
+}
+
+std::vector<int64_t> corrected_table(const Operator& op, const TableSpec& spec) {
+  const auto intervals = static_cast<size_t>(emu::table_entries(spec.input, spec.form)) - 1;
+  const auto word = [&](Wide value) -> Real { return Real(spec.input_scale) * static_cast<int64_t>(value - spec.input_zero_point); };
+  const Real first = word(spec.input.min()), step = (word(spec.input.max()) - first) / static_cast<int64_t>(intervals);
+  const int64_t words = static_cast<int64_t>(spec.output.max() - spec.output.min());
+  const auto in_steps = [&](const Real& i) -> Real {
+    const Quotient<Real> f = value_of(op, Real(first + i * step));
+    return f.top * (words + 1) / (f.bottom * spec.output_scale * words);
+  };
+  const auto kept = [&](const Real& value) {
+    return to_integer(value, spec.round, spec.low - spec.output_zero_point, spec.high - spec.output_zero_point) + spec.output_zero_point;
+  };
+  std::vector<int64_t> entries;
+  for (size_t i = 0; i < intervals; ++i) {
+    const Real at = rounded(in_steps(Real(i)), spec.round), next = in_steps(Real(i + 1));
+    const Real line = rounded(Real((next + at) / 2), spec.round), middle = rounded(in_steps(Real(i) + Real(0.5)), spec.round);
+    entries.push_back(kept(Real(at - rounded(Real((line - middle) / 2), spec.round))));
+  }
+  entries.push_back(kept(in_steps(Real(intervals))));
+  return entries;
+}
+
 }  // namespace
 
 double function_at(const Operator& op, double x) {
@@ -98,6 +126,7 @@ double function_at(const Operator& op, double x) {
 }
 
 std::vector<int64_t> function_table(const Operator& op, const TableSpec& spec) {
+  if (spec.correction == emu::TableCorrection::midpoint) return corrected_table(op, spec);
   std::vector<int64_t> entries(static_cast<size_t>(emu::table_entries(spec.input, spec.form)));
   int64_t word = static_cast<int64_t>(spec.input.min());
   for (int64_t& entry : entries) {

@@ -21,11 +21,18 @@ struct TableSpec {
   int64_t low = 0;  // of the output's storage
   int64_t high = 0;
   emu::Round round = emu::Round::half_even;
+  emu::TableCorrection correction = emu::TableCorrection::none;
+  emu::IntType output = emu::kS8;  // what a correction spreads the output's range over
 };
 
 // Entry i: clamp(round(f(x) / output_scale) + output_zero_point, low, high), x = the real value of the word min + i * 2^fraction_bits (one beyond the type's last word for
 // the last entry of an interpolated table). Where f has no value, the value at the nearest end of its domain: log at 0 or below is `low`, sqrt below 0 is 0; 1 / 0 is `high`.
 // `op`: Unary, Relu, Clip or LeakyRelu.
+//
+// correction midpoint: n = 2^(bits - fraction_bits) intervals between the first and the last word's reals, u = 2^bits / (the output's reals from its first to its last word):
+//   x_i = x_first + i (x_last - x_first) / n;   e = round((f(x_i+1) u + round(f(x_i) u)) / 2) - round(f(x_i + half an interval) u);   entry i = round(f(x_i) u) - round(e / 2)
+// and the last one round(f(x_last) u), each + output_zero_point and clamped. Here every stage is exact before it is rounded; the source computes in floating point.
+// Source: LUTPopulateInt16 in tensorflow/tflite-micro tensorflow/lite/kernels/internal/common.h.
 std::vector<int64_t> function_table(const Operator& op, const TableSpec& spec);
 
 // f(x) in binary64.

@@ -8,11 +8,20 @@
 namespace assay::quant {
 namespace {
 
-// Nothing can be fused into a Concat, so its instruction has no clamp bounds; storage narrower than its type would need them.
-void check_fills_type(const Node& node, Lowering& lowering) {
-  const emu::Storage& to = lowering.quantization(node.output).storage;
-  if (to.low == to.type.min() && to.high == to.type.max()) return;
-  lowering.forbid(node, "ops.concat has no clamp bounds to keep requantized words in " + std::to_string(to.low) + " to " + std::to_string(to.high));
+// Nothing can be fused into a Concat, so its instruction has no clamp bounds: storage narrower than its type becomes a fixed clamp, in place of the list's own or at its end.
+emu::Steps within_storage(const emu::Steps& steps, const emu::Storage& to) {
+  if (to.low == to.type.min() && to.high == to.type.max()) return steps;
+  const emu::Clamp fixed{emu::Clamp::Bounds{to.low, to.high}};
+  emu::Steps kept;
+  bool clamped = false;
+  for (const emu::Step& step : steps) {
+    const auto* clamp = std::get_if<emu::Clamp>(&step);
+    const bool is_own = clamp != nullptr && !clamp->bounds;
+    kept.push_back(is_own ? emu::Step(fixed) : step);
+    clamped = clamped || is_own;
+  }
+  if (!clamped) kept.push_back(fixed);
+  return kept;
 }
 
 }  // namespace
@@ -49,8 +58,7 @@ void lower(const Concat& op, const Node& node, Lowering& lowering) {
   if (rule->inputs == emu::InputScales::joint) {
     throw InputError(described(node) + ": ops.concat.inputs is \"joint\", but not every input has the output's scale and zero point");
   }
-  check_fills_type(node, lowering);
-  concat.steps = lowering.steps(rule->steps);
+  concat.steps = lowering.steps(within_storage(rule->steps, lowering.quantization(node.output).storage));
   for (const ValueId id : node.inputs) {
     const Ratio ratio{{lowering.scale_of(id)}, {lowering.scale_of(node.output)}};
     concat.scales.push_back(lowering.scales(node, {ratio}, rule->steps, "ops.concat.steps"));

@@ -1,4 +1,6 @@
 // The forms that several operators lower to: a table, and a copy of words.
+#include <algorithm>
+
 #include "emu/arith/fixed_functions.h"
 #include "emu/arith/fixed_operators.h"
 #include "emu/base/error.h"
@@ -32,17 +34,58 @@ std::vector<int64_t> fixed_point_entries(Function function, const TensorQuantiza
   return entries;
 }
 
+// A ratio in binary32 as a multiplier of 15 bits: that of 31 bits, its upper half rounded half up, at most 2^15 - 1.
+emu::QScale short_multiplier(float ratio) {
+  emu::QScale scale = quantize_multiplier({{static_cast<double>(ratio)}, {}});
+  scale.multiplier = std::min<int64_t>((scale.multiplier + (1 << 15)) >> 16, 32767);
+  return scale;
+}
+
+// HardSwish of every word in the source's fixed point. It has no form for outputs finer than 2^-7 of the input's steps.
+std::vector<int64_t> hard_swish_entries(const TensorQuantization& from, const TensorQuantization& to) {
+  const float fine = from.scale[0] / 128, reluish = 3.0F / 32768;
+  if (!(fine / to.scale[0] < 1) || !(fine / reluish < 0x1p30F)) return {};
+  const emu::HardSwishScale scale{from.zero_point, to.zero_point, short_multiplier(fine / to.scale[0]), short_multiplier(fine / reluish)};
+  std::vector<int64_t> entries;
+  for (int64_t x = -128; x <= 127; ++x) entries.push_back(std::clamp(emu::hard_swish_8(x, scale), to.storage.low, to.storage.high));
+  return entries;
+}
+
+void emit_direct(const std::vector<int64_t>& entries, const std::string& function, emu::IntType type, const Node& node, Lowering& lowering) {
+  const emu::TableForm direct;
+  const emu::Ref table = lowering.constant(function + ".table", emu::Tensor(type, {static_cast<int64_t>(entries.size())}, entries));
+  lowering.emit(node, emu::TableLookup{lowering.operand(node.inputs[0]), table, function, direct});
+}
+
+bool lower_to_fixed_hard_swish(const Operator& op, const std::string& function, const Node& node, Lowering& lowering) {
+  const auto* unary = std::get_if<Unary>(&op);
+  const TensorQuantization &from = lowering.quantization(node.inputs[0]), &to = lowering.quantization(node.output);
+  if (unary == nullptr || unary->function != Function::hard_swish || lowering.target().table->entries != emu::TableSource::fixed_point) return false;
+  if (!node.fused.empty() || from.storage.type != emu::kS8 || to.storage.type != emu::kS8) return false;
+  const std::vector<int64_t> entries = hard_swish_entries(from, to);
+  if (!entries.empty()) emit_direct(entries, function, emu::kS8, node, lowering);
+  return !entries.empty();
+}
+
+// hard_sigmoid of slope 1/6 as the target has it.
+Operator as_target_has_it(const Operator& op, const emu::TableRule& rule) {
+  const auto* unary = std::get_if<Unary>(&op);
+  if (unary == nullptr || unary->function != Function::hard_sigmoid || rule.hard_sigmoid != emu::HardSigmoid::factor_2731) return op;
+  if (unary->alpha != 1.0F / 6 || unary->beta != 0.5F) return op;
+  return Unary{Function::hard_sigmoid, 2731.0F / 16384, 3 * 2731.0F / 16384};
+}
+
 // Such a table stands for every word, whatever the target's form of other tables.
 bool lower_to_fixed_point(const Operator& op, const std::string& function, const Node& node, Lowering& lowering) {
+  const auto* unary = std::get_if<Unary>(&op);
+  if (unary == nullptr || (unary->function != Function::sigmoid && unary->function != Function::tanh)) return false;
   const auto fixed = fixed_output(node, lowering.target());
   const TensorQuantization& from = lowering.quantization(node.inputs[0]);
   const emu::IntType word = lowering.target().storage.activation.type;  // a quantized model may have others
   if (!fixed || from.storage.type != word || lowering.quantization(node.output).storage.type != word) return false;
   if (lowering.scale_of(node.output) != fixed->scale || lowering.zero_point_of(node.output) != fixed->zero_point) return false;
-  const std::vector<int64_t> entries = fixed_point_entries(std::get<Unary>(op).function, from);
-  const emu::TableForm direct;
-  const emu::Ref table = lowering.constant(function + ".table", emu::Tensor(from.storage.type, {static_cast<int64_t>(entries.size())}, entries));
-  lowering.emit(node, emu::TableLookup{lowering.operand(node.inputs[0]), table, function, direct});
+  const std::vector<int64_t> entries = fixed_point_entries(unary->function, from);
+  emit_direct(entries, function, from.storage.type, node, lowering);
   return true;
 }
 
@@ -50,7 +93,7 @@ bool lower_to_fixed_point(const Operator& op, const std::string& function, const
 
 void lower_to_table(const Operator& op, const std::string& function, const Node& node, Lowering& lowering) {
   const auto* rule = lowering.rule(node, lowering.target().table, "table");
-  if (rule == nullptr || lower_to_fixed_point(op, function, node, lowering)) return;
+  if (rule == nullptr || lower_to_fixed_point(op, function, node, lowering) || lower_to_fixed_hard_swish(op, function, node, lowering)) return;
   const ValueId x = node.inputs[0];
   const TensorQuantization& from = lowering.quantization(x);
   const TensorQuantization& to = lowering.quantization(node.output);
@@ -69,8 +112,10 @@ void lower_to_table(const Operator& op, const std::string& function, const Node&
     return;
   }
   const emu::ClampBounds bounds = lowering.bounds(node);
-  const TableSpec spec{from.storage.type, rule->form, lowering.scale_of(x), from.zero_point, lowering.scale_of(node.output), to.zero_point, bounds.low, bounds.high, rule->round};
-  const auto entries = fits ? fitted_table(op, spec, rule->segments, rule->line_format) : function_table(op, spec);
+  const TableSpec spec{from.storage.type, rule->form,  lowering.scale_of(x), from.zero_point, lowering.scale_of(node.output), to.zero_point, bounds.low,
+                       bounds.high,       rule->round, rule->correction,     to.storage.type};
+  const Operator own = as_target_has_it(op, *rule);
+  const auto entries = fits ? fitted_table(own, spec, rule->segments, rule->line_format) : function_table(own, spec);
   const emu::Ref table = lowering.constant(function + ".table", emu::Tensor(to.storage.type, {static_cast<int64_t>(entries.size())}, entries));
   lowering.emit(node, emu::TableLookup{lowering.operand(x), table, function, rule->form});
 }

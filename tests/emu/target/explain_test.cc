@@ -94,10 +94,22 @@ TEST(Explain, TellsBiasesOperandsCountsAndEntries) {
   t.average_pool->inputs = InputScales::joint, t.average_pool->count_scale = CountScale::floor_24;
   t.table->entries = TableSource::fixed_point;
   t.softmax.reset(), t.softmax_fixed_point = true;
-  for (const char* sentence : {"scale = a power of two of its own", "the channel's bias is added, shifted from its own power of two",
-                               "has a multiplier of 21 bits, the other one the same shift", "inputs: joint, the output has the input's scale",
-                               "1 / count is floor(2^24 / count), divided by 2^24", "those of fixed-point functions for Sigmoid and Tanh", "softmax_fixed_point: exponentials"}) {
+  for (const char* sentence :
+       {"scale = a power of two of its own", "the channel's bias is added, shifted from its own power of two", "has a multiplier of 21 bits, the other one the same shift",
+        "inputs: joint, the output has the input's scale", "1 / count is floor(2^24 / count), divided by 2^24",
+        "those of fixed-point functions for Sigmoid, Tanh and 8-bit HardSwish", "softmax_fixed_point: exponentials"}) {
     EXPECT_NE(told(t).find(sentence), std::string::npos) << sentence;
+  }
+}
+
+TEST(Explain, TellsHowARangeBecomesAScaleAndHowTablesAreMade) {
+  Target t = load_target(dir() + "/fbgemm.toml");
+  t.quantize.input.encoding = Encoding::nudged_range;
+  t.table->correction = TableCorrection::midpoint, t.table->hard_sigmoid = HardSigmoid::factor_2731;
+  const std::string words = flowing(told(t));
+  for (const char* sentence : {"whose range becomes scale and zero point (rounded half_even) over 0..127.", "after one end was moved so that zero is a word, over 0..127.",
+                               "each entry lowered by half of what that line misses in the middle", "HardSigmoid is relu(x + 3) * 2731 / 2^14."}) {
+    EXPECT_NE(words.find(sentence), std::string::npos) << sentence << "\n" << words;
   }
 }
 

@@ -2,7 +2,6 @@
 // results. What a row is about and no file decides (a maker's function by itself, a derivation of scales) is tested elsewhere (verify/examples).
 #include <gtest/gtest.h>
 
-#include <bit>
 #include <cmath>
 #include <filesystem>
 #include <fstream>
@@ -10,40 +9,13 @@
 #include <set>
 
 #include "emu/machine.h"
-#include "emu/target/load_target.h"
 #include "tests/quant/ops/lowering_fixture.h"
+#include "tests/quant/ops/published_rows.h"
 
 namespace assay::quant {
 namespace {
 
-using nlohmann::json;
-using Words = std::vector<int64_t>;
-
 constexpr emu::IntType kWide{32, true};
-
-emu::Target target(const std::string& name) {
-  return emu::load_target(std::string(ASSAY_SOURCE_DIR) + "/emu/targets/" + name + ".toml");
-}
-
-// The rows of the shared file, by their number. Empty where the file is missing.
-const std::map<std::string, json>& rows() {
-  static const auto all = [] {
-    std::map<std::string, json> found;
-    std::ifstream in(std::string(ASSAY_SHARED_DIR) + "/specs/arithmetic_examples.json");
-    if (!in) return found;
-    const json file = json::parse(in);
-    for (const json& row : file.at("examples")) found[row.at("id").get<std::string>().substr(0, 3)] = row;
-    return found;
-  }();
-  return all;
-}
-#define ASSAY_NEEDS_ROWS() \
-  if (rows().empty()) GTEST_SKIP() << "the file of published rows is not here: " << ASSAY_SHARED_DIR << "/specs/arithmetic_examples.json"
-
-float number(const json& value) {
-  if (value.is_object()) return std::bit_cast<float>(static_cast<uint32_t>(std::stoul(value.at("f32_bits").get<std::string>(), nullptr, 16)));
-  return value.get<float>();
-}
 
 TensorQuantization stored(const emu::Target& t, float scale, int64_t zero_point) {
   TensorQuantization own = quantization(scale, zero_point, t.storage.activation.type, t.storage.activation.low, t.storage.activation.high);
