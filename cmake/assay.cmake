@@ -21,6 +21,13 @@ function(assay_precompile target)
   endif()
 endfunction()
 
+# assay_unity(TARGET sources at a time): where ASSAY_UNITY says so.
+function(assay_unity target batch)
+  if(ASSAY_UNITY)
+    set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE ${batch})
+  endif()
+endfunction()
+
 # assay_room(NAME rooms and libraries it may know): a static library of all sources below the current folder.
 function(assay_room name)
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cc)

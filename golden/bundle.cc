@@ -41,7 +41,9 @@ void make_folder(const fs::path& path) {
 }
 
 json meaning_of(const emu::ValueInfo& value) {
-  return {{"scale", {{"mantissa", value.scale.mantissa}, {"exponent", value.scale.exponent}}}, {"zero_point", value.zero_point}};
+  json scales = json::array();
+  for (const emu::Dyadic& scale : value.scale) scales.push_back({{"mantissa", scale.mantissa}, {"exponent", scale.exponent}});
+  return {{"scale", scales.size() == 1 ? scales[0] : scales}, {"zero_point", value.zero_point}};
 }
 
 json without_meaning() {

@@ -81,7 +81,7 @@ class Checker {
     try {
       const emu::Tensor tensor = vectors::read_npy_int(dir_ + "/" + path);
       if (tensor.shape() != line.at("shape").get<Shape>())
-        problems_.push_back(path + " has the shape " + to_string(tensor.shape()) + ", the manifest says " + line.at("shape").dump());
+        problems_.push_back(path + " has the shape " + assay::to_string(tensor.shape()) + ", the manifest says " + line.at("shape").dump());
       if (dtype_of(tensor.type()) != dtype_of(*type)) {
         problems_.push_back(path + " holds " + dtype_of(tensor.type()) + ", the manifest says " + dtype_of(*type));
       } else if (tensor.type() != *type) {

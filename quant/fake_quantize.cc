@@ -40,6 +40,14 @@ void check_rule(const FloatTensor& tensor, const TensorQuantization& quantizatio
   ASSAY_ASSERT(quantization.scale.size() == channels);
 }
 
+// The factor of one element's input channel. Weights have 2 axes or more.
+float factor_of(size_t element, const Shape& weight, const InputFactor& input) {
+  const size_t a = element / static_cast<size_t>(strides_of(weight)[0]), b = element / static_cast<size_t>(strides_of(weight)[1]) % static_cast<size_t>(weight[1]);
+  if (input.axis == 0) return input.factor[a];
+  const auto outputs = static_cast<size_t>(weight[0] / input.groups);
+  return input.factor[a / outputs * static_cast<size_t>(weight[1]) + b];
+}
+
 // Calls apply(first element, count, scale) for each run of elements that share a scale.
 template <class Apply>
 void for_each_channel(const FloatTensor& tensor, const TensorQuantization& quantization, Apply apply) {
@@ -104,7 +112,18 @@ int64_t word_of(float value, const TensorQuantization& quantization) {
   return quantize_value(value, quantization.scale.at(0), quantization.zero_point, storage.low, storage.high, quantization.round);
 }
 
+FloatTensor normalised(const FloatTensor& weight, const InputFactor& input) {
+  FloatTensor result = weight;
+  for (size_t i = 0; i < result.size(); ++i) result.data[i] *= factor_of(i, weight.shape, input);
+  return result;
+}
+
 std::vector<int64_t> quantize(const FloatTensor& tensor, const TensorQuantization& quantization) {
+  if (quantization.input_factor) {
+    TensorQuantization own = quantization;
+    own.input_factor.reset();
+    return quantize(normalised(tensor, *quantization.input_factor), own);
+  }
   std::vector<int64_t> codes(tensor.size());
   if (quantization.storage.type.is_float()) {
     std::transform(tensor.data.begin(), tensor.data.end(), codes.begin(), [&](float value) { return float_word(value, quantization.storage, quantization.round); });
@@ -125,6 +144,14 @@ std::vector<int64_t> codes_of(const FloatTensor& fake_quantized, const TensorQua
 }
 
 void fake_quantize(FloatTensor& tensor, const TensorQuantization& quantization) {
+  if (quantization.input_factor) {
+    TensorQuantization own = quantization;
+    own.input_factor.reset();
+    tensor = normalised(tensor, *quantization.input_factor);
+    fake_quantize(tensor, own);
+    for (size_t i = 0; i < tensor.size(); ++i) tensor.data[i] /= factor_of(i, tensor.shape, *quantization.input_factor);
+    return;
+  }
   if (quantization.storage.type.is_float()) {
     for (float& value : tensor.data) value = number_of_word(float_word(value, quantization.storage, quantization.round), quantization.storage.type);
     return;

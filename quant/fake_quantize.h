@@ -26,14 +26,17 @@ float number_of_word(int64_t word, emu::IntType type);
 // One value by a quantization of a whole tensor, whichever its words are.
 int64_t word_of(float value, const TensorQuantization& quantization);
 
-// All elements; per channel where the quantization has an axis.
+// A weight times the factors of its input channels, each product rounded to float32.
+FloatTensor normalised(const FloatTensor& weight, const InputFactor& input);
+
+// All elements; per channel where the quantization has an axis, normalised first where it has an input_factor.
 std::vector<int64_t> quantize(const FloatTensor& tensor, const TensorQuantization& quantization);
 
 // The codes of values that fake_quantize made, rounded to nearest whatever the quantization's mode: dividing by the scale once more may miss the code by an ulp, which floor would
 // turn into a whole step.
 std::vector<int64_t> codes_of(const FloatTensor& fake_quantized, const TensorQuantization& quantization);
 
-// quantize, then f32(f32(q - z) * s), in place.
+// quantize, then f32(f32(q - z) * s), over the factor where there is one; in place.
 void fake_quantize(FloatTensor& tensor, const TensorQuantization& quantization);
 
 // min/max -> scale and offset (ppq.md 2.3), power of two included (2.4, rounding the exponent up). The offset is PPQ's: counted from the lowest code, so the

@@ -11,14 +11,29 @@
 namespace assay::quant {
 namespace {
 
+// The scale of each element: of its channel, where axis 1 has scales of its own.
+class Scales {
+ public:
+  explicit Scales(const emu::ValueInfo& info) {
+    for (const emu::Dyadic& scale : info.scale) scales_.push_back(to_float(scale));
+    if (scales_.size() > 1) inner_ = static_cast<size_t>(strides_of(info.shape)[1]);
+  }
+  float of(size_t element) const { return scales_.size() == 1 ? scales_[0] : scales_[element / inner_ % scales_.size()]; }
+
+ private:
+  std::vector<float> scales_;
+  size_t inner_ = 1;
+};
+
 emu::Tensor quantize_input(const emu::ProgramInput& input, const emu::ValueInfo& info, const FloatTensor& real) {
   if (real.shape != info.shape) throw InputError("input '" + info.name + "' has shape " + assay::to_string(info.shape) + ", found " + assay::to_string(real.shape));
-  const float scale = to_float(info.scale);
+  const Scales scales(info);
   const emu::Storage storage{info.type, input.low, input.high};
   std::vector<int64_t> words(real.size());
   for (size_t i = 0; i < words.size(); ++i) {
     if (!std::isfinite(real.data[i])) throw InputError("input '" + info.name + "': element " + std::to_string(i) + " is not a finite number");
-    words[i] = info.type.is_float() ? float_word(real.data[i], storage, input.round) : quantize_value(real.data[i], scale, info.zero_point, input.low, input.high, input.round);
+    words[i] =
+        info.type.is_float() ? float_word(real.data[i], storage, input.round) : quantize_value(real.data[i], scales.of(i), info.zero_point, input.low, input.high, input.round);
   }
   return emu::Tensor(info.type, info.shape, words);
 }
@@ -45,13 +60,13 @@ std::vector<emu::Tensor> quantize_inputs(const emu::Program& program, const std:
 }
 
 FloatTensor dequantize(const emu::Tensor& tensor, const emu::ValueInfo& info) {
-  const float scale = to_float(info.scale);
+  const Scales scales(info);
   FloatTensor real(tensor.shape());
   if (info.type.is_float()) {
     for (size_t i = 0; i < real.size(); ++i) real.data[i] = number_of_word(tensor.at(i), info.type);
     return real;
   }
-  for (size_t i = 0; i < real.size(); ++i) real.data[i] = static_cast<float>(tensor.at(i) - info.zero_point) * scale;
+  for (size_t i = 0; i < real.size(); ++i) real.data[i] = static_cast<float>(tensor.at(i) - info.zero_point) * scales.of(i);
   return real;
 }
 

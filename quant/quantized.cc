@@ -1,5 +1,6 @@
 #include "quant/quantized.h"
 
+#include <algorithm>
 #include <charconv>
 #include <nlohmann/json.hpp>
 
@@ -34,6 +35,11 @@ json to_json(const TensorQuantization& own, const Graph& graph) {
                 {"observer", own.observer},
                 {"provenance", own.provenance}};
   if (own.axis) entry["axis"] = *own.axis;
+  if (own.input_factor) {
+    json factors = json::array();
+    for (const float factor : own.input_factor->factor) factors.push_back(shortest(factor));
+    entry["input_factor"] = {{"axis", own.input_factor->axis}, {"groups", own.input_factor->groups}, {"factor", std::move(factors)}};
+  }
   if (own.root) entry["root"] = graph.value(*own.root).name;
   return entry;
 }
@@ -50,6 +56,10 @@ std::string_view to_string(State state) {
     case State::passive_baked: return "passive_baked";
   }
   ASSAY_ASSERT(!"a State outside its enumeration");
+}
+
+float reference_scale(const TensorQuantization& quantization) {
+  return *std::max_element(quantization.scale.begin(), quantization.scale.end());
 }
 
 std::string to_json(const Quantized& quantized) {

@@ -24,7 +24,16 @@ enum class State : uint8_t {
 };
 std::string_view to_string(State state);
 
-// real = scale * (q - zero_point); q in [low, high]. scale.size() is 1 or the number of channels on `axis`. Zero points are integers in the storage's own range.
+// A weight whose input's channels have scales of their own is normalised: before it is rounded, each element is multiplied by the scale of the input channel that it meets, over
+// the greatest of them (reference_scale). So sums of products have one scale per output channel.
+struct InputFactor {
+  int64_t axis = 1;           // of the weight: where its input channels lie, 0 (ConvTranspose, MatMul) or 1 (Conv)
+  int64_t groups = 1;         // with axis 1: the blocks of axis 0 that meet input channels of their own
+  std::vector<float> factor;  // by input channel
+};
+
+// real = scale * (q - zero_point); q in [low, high]. scale.size() is 1 or the number of channels on `axis`. Zero points are integers in the storage's own range. With an
+// input_factor, real = scale * (q - zero_point) / factor.
 struct TensorQuantization {
   State state = State::initial;
   emu::Storage storage;
@@ -36,6 +45,7 @@ struct TensorQuantization {
   std::optional<int64_t> axis;  // of the channels; none: per tensor
   std::vector<float> scale;
   int64_t zero_point = 0;
+  std::optional<InputFactor> input_factor;
   std::string observer;         // "percentile", "minmax" ...
   std::string provenance;       // in words: "percentile over 64 inputs", "shared with 'relu1_out' (concat)"
   std::optional<ValueId> root;  // overlapped: whose scale this is
@@ -46,6 +56,9 @@ struct Quantized {
   emu::Target target;
   std::vector<std::optional<TensorQuantization>> tensors;  // by ValueId; none: not a real tensor of the data path
 };
+
+// What a consumer's products are in units of: the scale, or the greatest of the channels' scales.
+float reference_scale(const TensorQuantization& quantization);
 
 // The text that is written as *.quant.json: sorted keys, floats as shortest round-trip decimals, no timestamps.
 std::string to_json(const Quantized& quantized);

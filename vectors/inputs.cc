@@ -18,20 +18,21 @@ namespace {
 
 namespace fs = std::filesystem;
 
-enum class Kind : uint8_t { npy, raw, image, remark, unknown };
+enum class FileKind : uint8_t { npy, raw, image, remark, unknown };
 
-Kind kind_of(const fs::path& path) {
+FileKind kind_of(const fs::path& path) {
   std::string extension = path.extension().string();
   std::transform(extension.begin(), extension.end(), extension.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
-  static const std::map<std::string, Kind> kinds{{".npy", Kind::npy},     {".bin", Kind::raw},    {".raw", Kind::raw},   {".f32", Kind::raw},   {".png", Kind::image},
-                                                 {".jpg", Kind::image},   {".jpeg", Kind::image}, {".bmp", Kind::image}, {".pgm", Kind::image}, {".ppm", Kind::image},
-                                                 {".json", Kind::remark}, {".txt", Kind::remark}, {".md", Kind::remark}};
+  static const std::map<std::string, FileKind> kinds{{".npy", FileKind::npy},   {".bin", FileKind::raw},   {".raw", FileKind::raw},     {".f32", FileKind::raw},
+                                                     {".png", FileKind::image}, {".jpg", FileKind::image}, {".jpeg", FileKind::image},  {".bmp", FileKind::image},
+                                                     {".pgm", FileKind::image}, {".ppm", FileKind::image}, {".json", FileKind::remark}, {".txt", FileKind::remark},
+                                                     {".md", FileKind::remark}};
   const auto found = kinds.find(extension);
-  return found == kinds.end() ? Kind::unknown : found->second;
+  return found == kinds.end() ? FileKind::unknown : found->second;
 }
 
 bool is_stimulus(const fs::path& path) {
-  return kind_of(path) <= Kind::image;
+  return kind_of(path) <= FileKind::image;
 }
 
 constexpr const char* kKnown = "known are .npy, raw float32 (.bin, .raw, .f32) and images (.png, .jpg, .jpeg, .bmp, .pgm, .ppm)";
@@ -120,7 +121,7 @@ class Finder {
       return;
     }
     for (const fs::path& entry : entries) {
-      if (kind_of(entry) != Kind::remark || is_folder(entry)) add(entry);
+      if (kind_of(entry) != FileKind::remark || is_folder(entry)) add(entry);
     }
     std::sort(samples_.begin(), samples_.end(), [](const Sample& a, const Sample& b) { return a.name < b.name; });
   }
@@ -165,7 +166,8 @@ FloatTensor load_raw(const std::string& path, const Shape& shape) {
   const auto bytes_wanted = static_cast<size_t>(element_count(shape)) * sizeof(float);
   const std::string bytes = read_file(path);
   if (bytes.size() != bytes_wanted) {
-    throw InputError("'" + path + "' has " + std::to_string(bytes.size()) + " bytes; the model's shape " + to_string(shape) + " in float32 needs " + std::to_string(bytes_wanted));
+    throw InputError("'" + path + "' has " + std::to_string(bytes.size()) + " bytes; the model's shape " + assay::to_string(shape) + " in float32 needs " +
+                     std::to_string(bytes_wanted));
   }
   FloatTensor tensor{shape, std::vector<float>(static_cast<size_t>(element_count(shape)))};
   if (!bytes.empty()) std::memcpy(tensor.data.data(), bytes.data(), bytes.size());
@@ -176,7 +178,7 @@ FloatTensor load_npy(const std::string& path, const InputDescription& input) {
   FloatTensor tensor = read_npy_float(path);
   const bool lacks_batch = !input.shape.empty() && input.shape[0] == 1 && std::equal(tensor.shape.begin(), tensor.shape.end(), input.shape.begin() + 1, input.shape.end());
   if (tensor.shape != input.shape && !lacks_batch) {
-    throw InputError("'" + path + "' has the shape " + to_string(tensor.shape) + "; the model's input '" + input.name + "' wants " + to_string(input.shape));
+    throw InputError("'" + path + "' has the shape " + assay::to_string(tensor.shape) + "; the model's input '" + input.name + "' wants " + assay::to_string(input.shape));
   }
   tensor.shape = input.shape;
   return tensor;
@@ -234,11 +236,11 @@ std::vector<FloatTensor> load_sample(const Sample& sample, const std::vector<Inp
   for (size_t i = 0; i < inputs.size(); ++i) {
     const std::string& file = sample.files[i];
     switch (kind_of(file)) {
-      case Kind::npy: tensors.push_back(load_npy(file, inputs[i])); break;
-      case Kind::raw: tensors.push_back(load_raw(file, inputs[i].shape)); break;
-      case Kind::image: tensors.push_back(load_image(file, inputs[i].shape, preprocessing)); break;
-      case Kind::remark:
-      case Kind::unknown: throw InputError("'" + file + "' is of an unknown kind; " + kKnown);
+      case FileKind::npy: tensors.push_back(load_npy(file, inputs[i])); break;
+      case FileKind::raw: tensors.push_back(load_raw(file, inputs[i].shape)); break;
+      case FileKind::image: tensors.push_back(load_image(file, inputs[i].shape, preprocessing)); break;
+      case FileKind::remark:
+      case FileKind::unknown: throw InputError("'" + file + "' is of an unknown kind; " + kKnown);
     }
     const auto& data = tensors.back().data;
     const auto bad = std::find_if(data.begin(), data.end(), [](float value) { return !std::isfinite(value); });

@@ -153,7 +153,7 @@ Header parse_header(const std::string& bytes, const std::string& path) {
   const size_t wanted = elements * header.bytes;
   const size_t found = bytes.size() - header.data_begin;
   if (found != wanted) {
-    throw InputError("'" + path + "' " + (found < wanted ? "is cut off" : "has trailing bytes") + ": shape " + to_string(header.shape) + " of " + descr + " needs " +
+    throw InputError("'" + path + "' " + (found < wanted ? "is cut off" : "has trailing bytes") + ": shape " + assay::to_string(header.shape) + " of " + descr + " needs " +
                      std::to_string(wanted) + " bytes of data, the file has " + std::to_string(found));
   }
   return header;

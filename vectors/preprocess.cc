@@ -31,7 +31,7 @@ Extents extents_of(const std::string& path, const Shape& shape, const Preprocess
   Extents e;
   if (shape.size() == 4) e = p.layout == Layout::nchw ? Extents{shape[1], shape[2], shape[3]} : Extents{shape[3], shape[1], shape[2]};
   if (shape.size() != 4 || shape[0] != 1 || e.channels != channels || e.height < 1 || e.width < 1 || e.width > kMaxPixels / e.height) {
-    throw InputError("the image '" + path + "' cannot become a tensor of shape " + to_string(shape) + ": the preprocessing makes " + wanted +
+    throw InputError("the image '" + path + "' cannot become a tensor of shape " + assay::to_string(shape) + ": the preprocessing makes " + wanted +
                      " with C = " + std::to_string(channels) + "; set layout and color for this model");
   }
   return e;

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstdio>
 
+#include "emu/arith/step_words.h"
 #include "quant/calibrate/derivations.h"
 #include "quant/exact/ratio.h"
 
@@ -32,11 +33,6 @@ bool divides_by_output(const emu::Step& step) {
   return s != nullptr && names(s->divisor, emu::Fp32Name::output);
 }
 
-template <class Step>
-bool holds(const emu::Steps& steps) {
-  return std::any_of(steps.begin(), steps.end(), [](const emu::Step& step) { return std::holds_alternative<Step>(step); });
-}
-
 }  // namespace
 
 std::string to_string(const Scales& scales) {
@@ -46,7 +42,7 @@ std::string to_string(const Scales& scales) {
 }
 
 std::optional<emu::QScale> resolve(const emu::Target& target, const emu::Steps& steps, const Scales& scales, std::string& problem) {
-  if (!holds<emu::ToFp32>(steps)) return quant::decompose({{scales.in}, {scales.out}, 0}, steps, target.multiplier, problem);
+  if (!emu::holds<emu::ToFp32>(steps)) return quant::decompose({{scales.in}, {scales.out}, 0}, steps, target.multiplier, problem);
   emu::QScale scale;
   if (std::any_of(steps.begin(), steps.end(), divides_by_output)) {
     scale.fp32 = {word(scales.in), {}, word(scales.out), {}};
@@ -69,8 +65,8 @@ std::optional<emu::QScale> resolve_average(const emu::Target& target, const Scal
     const int64_t height = side * side == count ? side : 1;
     return quant::count_reciprocal(rule.count_scale, count, static_cast<int>(height), static_cast<int>(count / height), rule.steps);
   }
-  if (rule.form == emu::AverageForm::divide) return quant::decompose_divided({{scales.in}, {scales.out}, 0}, target.multiplier, problem);
-  return quant::decompose({{scales.in}, {scales.out, static_cast<double>(count)}, 0}, rule.steps, target.multiplier, problem);
+  if (rule.form == emu::AverageForm::divide) return quant::decompose_divided({{scales.in}, {scales.out}, 0}, emu::multiplier_of(target, "average_pool"), problem);
+  return quant::decompose({{scales.in}, {scales.out, static_cast<double>(count)}, 0}, rule.steps, emu::multiplier_of(target, "average_pool"), problem);
 }
 
 namespace {
@@ -78,13 +74,14 @@ namespace {
 // Two multipliers with the right shift that gives the larger one its bits, and that shift as the sum's scale.
 std::optional<AddScales> resolve_common_shift(const emu::Target& target, float scale_a, float scale_b, float out, std::string& problem) {
   const emu::AddRule& rule = *target.add;
-  const quant::Ratio a = quant::formed_in({{scale_a}, {out}}, target.multiplier.ratio), b = quant::formed_in({{scale_b}, {out}}, target.multiplier.ratio);
+  const quant::Ratio a = quant::formed_in({{scale_a}, {out}}, emu::multiplier_of(target, "add").ratio),
+                     b = quant::formed_in({{scale_b}, {out}}, emu::multiplier_of(target, "add").ratio);
   const int shift = rule.operand_bits - 1 - std::ilogb(std::max(quant::approximate(a), quant::approximate(b)));
   const auto operand = [&](quant::Ratio ratio) {
     ratio.exponent += shift;
-    return emu::QScale{quant::round_ratio(ratio, target.multiplier.round, 0, int64_t{1} << rule.operand_bits), {0}, {0}};
+    return emu::QScale{quant::round_ratio(ratio, emu::multiplier_of(target, "add").round, 0, int64_t{1} << rule.operand_bits), {0}, {0}};
   };
-  const auto sum = quant::decompose({{1.0}, {}, -shift}, rule.steps, target.multiplier, problem);
+  const auto sum = quant::decompose({{1.0}, {}, -shift}, rule.steps, emu::multiplier_of(target, "add"), problem);
   if (!sum) return std::nullopt;
   return AddScales{operand(a), operand(b), *sum};
 }
@@ -98,14 +95,14 @@ std::optional<AddScales> resolve_add(const emu::Target& target, float scale_a, f
     problem = "ops.add.inputs is \"joint\": both operands have one scale";
     return std::nullopt;
   }
-  const bool multiplies = holds<emu::Multiply>(rule.operand_steps);
+  const bool multiplies = emu::holds<emu::Multiply>(rule.operand_steps);
   const bool aligns_left = std::any_of(rule.operand_steps.begin(), rule.operand_steps.end(),
                                        [](const emu::Step& step) { return std::holds_alternative<emu::ShiftLeft>(step) && !std::get<emu::ShiftLeft>(step).amount; });
   const float common = !multiplies && aligns_left ? std::min(scale_a, scale_b) : std::max(scale_a, scale_b);
   const int exponent = rule.headroom.bits - (multiplies ? 1 : 0);
-  const auto operand = [&](float scale) { return quant::decompose({{scale}, {common}, exponent}, rule.operand_steps, target.multiplier, problem); };
+  const auto operand = [&](float scale) { return quant::decompose({{scale}, {common}, exponent}, rule.operand_steps, emu::multiplier_of(target, "add"), problem); };
   const auto a = operand(scale_a), b = operand(scale_b);
-  const auto sum = quant::decompose({{common}, {out}, -exponent}, rule.steps, target.multiplier, problem);
+  const auto sum = quant::decompose({{common}, {out}, -exponent}, rule.steps, emu::multiplier_of(target, "add"), problem);
   if (!a || !b || !sum) return std::nullopt;
   return AddScales{*a, *b, *sum};
 }

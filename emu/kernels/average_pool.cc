@@ -1,4 +1,5 @@
-// Sums of each column over the window's rows, then of those over its columns; the zero point comes off once for every element. Windows of one count share their scale.
+// Sums of each column over the window's rows, then of those over its columns; the zero point comes off once for every element, the base comes on once for every counted one.
+// Windows of one count share their scale.
 #include <algorithm>
 
 #include "emu/kernels/division.h"
@@ -24,7 +25,7 @@ ASSAY_VECTORIZE void add_columns(const int64_t* row, const TapRun& run, int64_t*
 
 struct AveragePoolKernel {
   Ref x;
-  int64_t zx;
+  int64_t zx, base;
   Taps rows;
   std::vector<TapRun> columns;            // by kernel position
   std::vector<int64_t> elements, counts;  // of one plane's windows: inside the image, and what the scale is for
@@ -46,7 +47,7 @@ struct AveragePoolKernel {
     for (int64_t plane = 0; plane < planes; ++plane) {
       std::visit([&](const auto& storage) { sum_windows(storage.data() + plane * height * width, row.data(), sums.data()); }, images.storage());
       for (size_t i = 0; i < sums.size(); ++i) {
-        sums[i] -= zx * elements[i];
+        sums[i] += base * counts[i] - zx * elements[i];
         if (!divisions.empty()) sums[i] = divisions[entry(i)](sums[i], counts[i]);
       }
       FastSteps::RowCounts row_counts;
@@ -82,7 +83,8 @@ PreparedKernel prepare(const AveragePool& op, const OpContext& context) {
   const Taps columns = convolution_taps(window_axis(1, in, out, op.kernel, op.stride, op.pads, no_dilation));
   const IntType type = context.type(op.x);
   const int64_t window = op.kernel[0] * op.kernel[1];
-  const Wide worst = std::max(op.zx - type.min(), type.max() - op.zx) * window;
+  const Wide base = op.base.value_or(0);
+  const Wide worst = std::max({op.zx - base - type.min(), type.max() - op.zx + base, base < 0 ? -base : base}) * window;
   if (!fits(op.acc, worst)) return {nullptr, "a sum could leave the accumulator " + to_string(op.acc)};
   std::vector<int64_t> elements, counts;
   for (const auto& row : rows) {
@@ -100,8 +102,8 @@ PreparedKernel prepare(const AveragePool& op, const OpContext& context) {
   }
   auto steps = FastSteps::prepare(context.steps(op.requant.steps), largest, std::move(constants), context.result(), op.requant.clamp);
   if (!steps || worst >= Wide{1} << 62) return {nullptr, "a requantization step could leave 125 bits"};
-  return {AveragePoolKernel{op.x, op.zx, rows, runs_of(columns, op.kernel[1]), std::move(elements), std::move(counts), std::move(divisions), std::move(*steps), in[0] * in[1],
-                            in[1], in[2], in[3], out[3]},
+  return {AveragePoolKernel{op.x, op.zx, static_cast<int64_t>(base), rows, runs_of(columns, op.kernel[1]), std::move(elements), std::move(counts), std::move(divisions),
+                            std::move(*steps), in[0] * in[1], in[1], in[2], in[3], out[3]},
           ""};
 }
 

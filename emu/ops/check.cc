@@ -72,7 +72,27 @@ bool Check::bias(const std::optional<Ref>& bias, int64_t channels) {
   return that(bias->is_constant, "'b' must be a constant") && that(found == expected, "'b' must have shape " + to_string(expected) + ", it has " + to_string(found));
 }
 
-bool Check::moves(Ref x, std::string_view key) {
+bool Check::carries_scale(const ValueInfo& x, std::string_view key, const std::optional<ChannelWalk>& channels) {
+  const ValueInfo& result = context_.result();
+  const auto differs = [&](const std::string& of, const Dyadic& own, const Dyadic& results) {
+    return quoted(key) + " has scale " + to_string(own) + of + ", the result " + to_string(results) + "; elements only move here, so they must be equal";
+  };
+  if (x.scale.size() == 1 && result.scale.size() == 1) return that(x.scale == result.scale, differs("", x.scale[0], result.scale[0]));
+  if (!channels) {
+    return that(false, "the channels of " + quoted(x.scale.size() == 1 ? "the result" : key) + " have scales of their own, but the result's channels are mixed from several of " +
+                           quoted(key));
+  }
+  if (channels->step == 0) return true;  // told elsewhere
+  for (int64_t k = 0; k < channels->count; ++k) {
+    const int64_t from = channels->x_first + k * channels->step, to = channels->result_first + k;
+    const auto outside = [](const ValueInfo& value, int64_t channel) { return value.scale.size() > 1 && (channel < 0 || channel >= static_cast<int64_t>(value.scale.size())); };
+    if (outside(x, from) || outside(result, to)) return that(false, "channel " + number(to) + " of the result has no channel " + number(from) + " of " + quoted(key));
+    if (x.scale_at(from) != result.scale_at(to)) return that(false, differs(" in channel " + number(from), x.scale_at(from), result.scale_at(to)));
+  }
+  return true;
+}
+
+bool Check::moves(Ref x, std::string_view key, const std::optional<ChannelWalk>& channels) {
   const ValueInfo& result = context_.result();
   const auto differs = [&](const std::string& what, const std::string& own, const std::string& results) {
     return quoted(key) + " has " + what + " " + own + ", the result " + results + "; elements only move here, so they must be equal";
@@ -82,7 +102,7 @@ bool Check::moves(Ref x, std::string_view key) {
   if (x.is_constant) return good;
   const ValueInfo& value = context_.value(x.index);
   good &= that(value.zero_point == result.zero_point, differs("zero point", number(value.zero_point), number(result.zero_point)));
-  return that(value.scale == result.scale, differs("scale", to_string(value.scale), to_string(result.scale))) && good;
+  return carries_scale(value, key, channels) && good;
 }
 
 }  // namespace assay::emu

@@ -13,6 +13,18 @@ namespace assay::emu {
 // No tensor of an operator has more axes; what walks over axes may rely on it.
 inline constexpr size_t kMaxRank = 16;
 
+// Where the channels (axis 1) of a result come from: the result's result_first + k is x's x_first + k * step, for k = 0 .. count - 1.
+struct ChannelWalk {
+  int64_t result_first = 0;
+  int64_t x_first = 0;
+  int64_t step = 1;
+  int64_t count = 0;
+};
+// Every channel from the one with its own index.
+inline ChannelWalk kept_channels(const Shape& result) {
+  return {0, 0, 1, result.size() < 2 ? 0 : result[1]};
+}
+
 class Check {
  public:
   Check(const OpContext& context, Problems& problems) : context_(context), problems_(problems) {}
@@ -36,11 +48,13 @@ class Check {
   bool sums(Ref x, const Accumulator& accumulator);
   // A constant with one entry per output channel.
   bool bias(const std::optional<Ref>& bias, int64_t channels);
-  // Elements move and none changes: the result has the type, scale and zero point of x.
-  bool moves(Ref x, std::string_view key);
+  // Elements move and none changes: the result has the type and zero point of x, and each of its channels the scale of the one that it comes from. Without `channels` they are
+  // mixed, so that both have one scale.
+  bool moves(Ref x, std::string_view key, const std::optional<ChannelWalk>& channels);
 
  private:
   bool few_axes(const Shape& shape, const std::string& name);
+  bool carries_scale(const ValueInfo& x, std::string_view key, const std::optional<ChannelWalk>& channels);
 
   const OpContext& context_;
   Problems& problems_;

@@ -5,7 +5,8 @@
 //   x_i     equal extents but on `axis`; requantized ones at most 32 bits      x_i - zero_points[i]    |.| < 2^bits of x_i
 //   y       extents of x_i, on `axis` their sum
 //
-// Each scale is one QScale. No sum, so no accumulator; no bias and no clamp. A plain copy demands the result's type, scale and zero point.
+// Each scale is one QScale. No sum, so no accumulator; no bias and no clamp. A plain copy demands the result's type and zero point, and of each
+// of the result's channels the scale of the one that it comes from: on axis 1 the inputs may have scales of their own, which the result's then list one after the other.
 // Source: ONNX Concat; TFLite's int8 CONCATENATION (plain copy) and uint8 (requantized).
 #include <algorithm>
 
@@ -66,7 +67,13 @@ void check(const Concat& op, const OpContext& context, Problems& problems) {
   }
   if (good) check.is_result_shape(expected);
   if (op.scales.empty()) {
-    for (const Ref& input : op.inputs) check.moves(input, "x");
+    int64_t first = 0;
+    for (const Ref& input : op.inputs) {
+      const Shape& shape = context.shape(input);
+      const bool joins_channels = op.axis == 1 && shape.size() >= 2;
+      check.moves(input, "x", joins_channels ? ChannelWalk{first, 0, 1, shape[1]} : kept_channels(shape));
+      first += joins_channels ? shape[1] : 0;
+    }
     return;
   }
   if (!check.that(op.scales.size() == op.inputs.size() && op.zero_points.size() == op.inputs.size(),

@@ -18,7 +18,7 @@ namespace assay::emu {
 
 void check(const MaxPool& op, const OpContext& context, Problems& problems) {
   Check check(context, problems);
-  check.moves(op.x, "x");
+  check.moves(op.x, "x", kept_channels(context.result().shape));
   check_pooling(check, context, op.x, op.kernel, op.stride, op.pads, op.dilation, true);
 }
 

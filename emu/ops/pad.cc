@@ -14,8 +14,9 @@ namespace assay::emu {
 
 void check(const Pad& op, const OpContext& context, Problems& problems) {
   Check check(context, problems);
-  check.moves(op.x, "x");
   const Shape& x = context.shape(op.x);
+  const bool keeps = op.begins.size() >= 2 && op.ends.size() >= 2 && op.begins[1] == 0 && op.ends[1] == 0;
+  check.moves(op.x, "x", keeps ? std::optional(kept_channels(x)) : std::nullopt);
   check.that(context.type(op.x).holds(op.value), "'value' is " + std::to_string(op.value) + ", outside " + to_string(context.type(op.x)));
   const bool begins = check.attribute(op.begins, "begins", x.size(), -kMaxElements, kMaxElements);
   if (!check.attribute(op.ends, "ends", x.size(), -kMaxElements, kMaxElements) || !begins) return;

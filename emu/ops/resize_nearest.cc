@@ -14,8 +14,8 @@ namespace assay::emu {
 
 void check(const ResizeNearest& op, const OpContext& context, Problems& problems) {
   Check check(context, problems);
-  check.moves(op.x, "x");
   const Shape& x = context.shape(op.x);
+  check.moves(op.x, "x", x.size() > 3 ? std::optional(kept_channels(x)) : std::nullopt);  // rows and columns are the last axes
   if (!check.that(x.size() >= 2, "'x' must have 2 axes or more, its shape is " + to_string(x))) return;
   check.attribute(op.rows, "rows", op.rows.size(), 0, x[x.size() - 2] - 1);
   check.attribute(op.columns, "columns", op.columns.size(), 0, x.back() - 1);

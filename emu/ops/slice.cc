@@ -13,9 +13,10 @@ namespace assay::emu {
 
 void check(const Slice& op, const OpContext& context, Problems& problems) {
   Check check(context, problems);
-  check.moves(op.x, "x");
   const Shape& x = context.shape(op.x);
   const Shape& y = context.result().shape;
+  const bool has_channels = y.size() >= 2 && op.starts.size() >= 2 && op.steps.size() >= 2;
+  check.moves(op.x, "x", has_channels ? std::optional(ChannelWalk{0, op.starts[1], op.steps[1], y[1]}) : std::nullopt);
   const bool starts = check.attribute(op.starts, "starts", x.size(), 0, kMaxElements);
   const bool steps = check.attribute(op.steps, "steps", x.size(), -kMaxElements, kMaxElements);
   if (!starts || !steps || !check.that(y.size() == x.size(), "the result has " + std::to_string(y.size()) + " axes, 'x' " + std::to_string(x.size()))) return;

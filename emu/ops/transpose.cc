@@ -16,7 +16,8 @@ namespace assay::emu {
 
 void check(const Transpose& op, const OpContext& context, Problems& problems) {
   Check check(context, problems);
-  check.moves(op.x, "x");
+  const bool keeps = op.permutation.size() >= 2 && op.permutation[1] == 1;
+  check.moves(op.x, "x", keeps ? std::optional(kept_channels(context.result().shape)) : std::nullopt);
   const Shape& x = context.shape(op.x);
   std::vector<int64_t> sorted = op.permutation;
   std::sort(sorted.begin(), sorted.end());

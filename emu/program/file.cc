@@ -10,7 +10,7 @@ namespace {
 
 static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "elements are written as they lie in memory");
 
-constexpr std::string_view kMagic = "ASSAYQP3";
+constexpr std::string_view kMagic = "ASSAYQP4";
 
 // Numbers are written in eight bytes; words (types, modes, names of operations) as they are spelled in the text, so that no file depends on the order of an enumeration.
 class Writer {
@@ -166,7 +166,7 @@ void write_value(Writer& writer, const ValueInfo& value) {
   writer.word(to_string(value.type));
   writer.list(value.shape, [&](int64_t extent) { writer.number(extent); });
   writer.number(value.zero_point);
-  writer.word(to_string(value.scale));
+  writer.list(value.scale, [&](const Dyadic& entry) { writer.word(to_string(entry)); });
 }
 
 void read_value(Reader& reader, ValueInfo& value) {
@@ -174,7 +174,7 @@ void read_value(Reader& reader, ValueInfo& value) {
   reader.part(value.type, "type");
   reader.shape(value.shape);
   value.zero_point = reader.number("a zero point");
-  reader.part(value.scale, "scale");
+  reader.list(value.scale, 8, "entries of a scale", [&](Dyadic& entry) { reader.part(entry, "scale"); });
 }
 
 void write_instruction(Writer& writer, const Instruction& instruction) {

@@ -124,6 +124,7 @@ struct MaxPool {
 
 // sum over the window of (x - zx), then either one division (divide = its rounding): divide_scaled(sum, count, scale), or a reciprocal in the scale: steps on the sum
 // with the scale of the window's count. Entry count-1 of the scale where it has several, else entry 0. count: window elements inside the image, or all with include_pad.
+// base: what every counted element adds besides x - zx (0 where absent); the zero point itself where the words' own mean is wanted.
 struct AveragePool {
   static constexpr std::string_view kName = "average_pool";
   Ref x;
@@ -132,12 +133,14 @@ struct AveragePool {
   std::vector<int64_t> pads{0, 0, 0, 0};
   bool include_pad = false;
   int64_t zx = 0;
+  std::optional<int64_t> base;
   Accumulator acc;
   std::optional<Round> divide;
   Requant requant;
   template <class Self, class Visitor>
   static void fields(Self& s, Visitor& v) {
-    v("x", s.x), v("kernel", s.kernel), v("stride", s.stride), v("pad", s.pads), v("include_pad", s.include_pad), v("zx", s.zx), v("acc", s.acc), v("divide", s.divide);
+    v("x", s.x), v("kernel", s.kernel), v("stride", s.stride), v("pad", s.pads), v("include_pad", s.include_pad), v("zx", s.zx), v("base", s.base), v("acc", s.acc);
+    v("divide", s.divide);
     v("requant", s.requant);
   }
   friend bool operator==(const AveragePool&, const AveragePool&) = default;

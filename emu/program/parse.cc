@@ -143,7 +143,7 @@ class Parser {
         report(error.what(), line);
       }
     }
-    if (!has_header_) problems_.push_back("line 1: the first line must be 'assay program 1'");
+    if (!has_header_) problems_.push_back("line 1: the first line must be 'assay program 2'");
     place_values();
     if (!problems_.empty()) throw InputError("the program's text is not legal:", problems_);
     return std::move(program_);
@@ -157,7 +157,7 @@ class Parser {
   void parse_line(std::string_view line) {
     if (line.empty() || line.substr(0, 2) == "//") return;
     if (!has_header_) {
-      if (line != "assay program 1") fail("expected 'assay program 1', which opens every program's text");
+      if (line != "assay program 2") fail("expected 'assay program 2', which opens every program's text");
       has_header_ = true;
       return;
     }

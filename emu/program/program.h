@@ -12,13 +12,15 @@
 
 namespace assay::emu {
 
-// What is known of one value: its name (the ONNX tensor it stands for), shape and type, and what its integers mean: real = scale * (q - zero_point).
+// What is known of one value: its name (the ONNX tensor it stands for), shape and type, and what its integers mean: real = scale * (q - zero_point). The scale has one entry, or
+// one for each index of axis 1: channels with scales of their own (such as those of tensors that were joined word by word).
 struct ValueInfo {
   std::string name;
   Shape shape;
   IntType type = kS8;
   int64_t zero_point = 0;
-  Dyadic scale;
+  std::vector<Dyadic> scale = {Dyadic{}};
+  const Dyadic& scale_at(int64_t channel) const { return scale[scale.size() == 1 ? 0 : static_cast<size_t>(channel)]; }
   friend bool operator==(const ValueInfo&, const ValueInfo&) = default;
 };
 

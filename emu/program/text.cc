@@ -82,7 +82,7 @@ void print_constant(const Constant& constant, bool with_elements, std::string& t
 }  // namespace
 
 std::string print(const Program& program, bool with_constants) {
-  std::string text = "assay program 1\ntarget " + spell(program.target) + "\nmodel " + spell(program.model) + "\n";
+  std::string text = "assay program 2\ntarget " + spell(program.target) + "\nmodel " + spell(program.model) + "\n";
   text += "\n// scales: multiplier/left/right (/scale/bias/output/slope in binary32), one for the tensor or one per output channel\n";
   for (size_t i = 0; i < program.scales.size(); ++i) {
     text += "@s" + std::to_string(i) + " =";
@@ -98,7 +98,7 @@ std::string print(const Program& program, bool with_constants) {
     text += "@k" + std::to_string(i) + " = ";
     print_constant(program.constants[i], with_constants, text);
   }
-  text += "\n// inputs: clamp(round(x / scale) + zy)\n";
+  text += "\n// inputs: clamp(round(x / scale) + zy); a scale has one entry, or one for each index of axis 1\n";
   for (const ProgramInput& input : program.inputs) {
     ASSAY_ASSERT(input.value < program.values.size());
     text += "input " + spell(Ref{false, input.value}) + " round=" + spell(input.round) + " clamp=" + spell(ClampBounds{input.low, input.high}) + " -> ";

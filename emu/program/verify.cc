@@ -137,9 +137,20 @@ class Verifier {
       } else if (!value.type.holds(value.zero_point)) {
         problems_.push_back(where + "its zero point " + std::to_string(value.zero_point) + " lies outside " + to_string(value.type));
       }
-      const bool normal = value.scale.mantissa == 0 ? value.scale.exponent == 0 : value.scale.mantissa > 0 && value.scale.mantissa % 2 == 1;
-      if (!normal) problems_.push_back(where + "its scale " + spell(value.scale) + " is not normalised: a positive odd number times 2^n, or 0*2^0");
+      check_scale(value, where);
     }
+  }
+
+  void check_scale(const ValueInfo& value, const std::string& where) {
+    const size_t count = value.scale.size();
+    const bool per_channel = value.shape.size() >= 2 && static_cast<int64_t>(count) == value.shape[1];
+    if (count == 0 || (count != 1 && !per_channel)) {
+      problems_.push_back(where + "its scale has " + std::to_string(count) + " entries; a value of shape " + to_string(value.shape) +
+                          " takes one, or one for each index of axis 1");
+    }
+    const auto is_normal = [](const Dyadic& scale) { return scale.mantissa == 0 ? scale.exponent == 0 : scale.mantissa > 0 && scale.mantissa % 2 == 1; };
+    const auto bad = std::find_if_not(value.scale.begin(), value.scale.end(), is_normal);
+    if (bad != value.scale.end()) problems_.push_back(where + "its scale " + spell(*bad) + " is not normalised: a positive odd number times 2^n, or 0*2^0");
   }
 
   void check_constants() {

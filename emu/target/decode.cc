@@ -1,5 +1,7 @@
 #include "emu/target/decode.h"
 
+#include <algorithm>
+
 namespace assay::emu {
 
 std::string legal(const std::string&) {
@@ -8,6 +10,16 @@ std::string legal(const std::string&) {
 bool decode(const toml::value& value, std::string& out) {
   if (!value.is_string() || value.as_string().str.empty()) return false;
   return out = value.as_string().str, true;
+}
+
+bool decode(const toml::value& value, const std::vector<std::string>& legal, std::vector<std::string>& out) {
+  if (!value.is_array() || value.as_array().empty() || value.as_array().size() > legal.size()) return false;
+  for (const toml::value& element : value.as_array()) {
+    if (!element.is_string() || std::count(legal.begin(), legal.end(), element.as_string().str) == 0) return false;
+    if (std::count(out.begin(), out.end(), element.as_string().str) != 0) return false;
+    out.push_back(element.as_string().str);
+  }
+  return true;
 }
 
 std::string legal(const bool&) {

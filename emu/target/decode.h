@@ -17,8 +17,8 @@ constexpr std::array<Round, 10> all_of(Round) {
 constexpr std::array<Symmetry, 2> all_of(Symmetry) {
   return {Symmetry::symmetric, Symmetry::asymmetric};
 }
-constexpr std::array<Granularity, 2> all_of(Granularity) {
-  return {Granularity::per_tensor, Granularity::per_channel};
+constexpr std::array<Granularity, 3> all_of(Granularity) {
+  return {Granularity::per_tensor, Granularity::per_channel, Granularity::per_group};
 }
 constexpr std::array<ScaleKind, 2> all_of(ScaleKind) {
   return {ScaleKind::real, ScaleKind::power_of_two};
@@ -26,11 +26,20 @@ constexpr std::array<ScaleKind, 2> all_of(ScaleKind) {
 constexpr std::array<InputScales, 2> all_of(InputScales) {
   return {InputScales::joint, InputScales::requantize};
 }
-constexpr std::array<AverageForm, 2> all_of(AverageForm) {
-  return {AverageForm::divide, AverageForm::reciprocal};
+constexpr std::array<ConcatScales, 3> all_of(ConcatScales) {
+  return {ConcatScales::joint, ConcatScales::requantize, ConcatScales::concatenate};
 }
-constexpr std::array<MultiplierForm, 2> all_of(MultiplierForm) {
-  return {MultiplierForm::normalised, MultiplierForm::nearest};
+constexpr std::array<ZeroPoints, 2> all_of(ZeroPoints) {
+  return {ZeroPoints::subtracted, ZeroPoints::kept};
+}
+constexpr std::array<AverageForm, 3> all_of(AverageForm) {
+  return {AverageForm::divide, AverageForm::reciprocal, AverageForm::axis_reciprocals};
+}
+constexpr std::array<MultiplierForm, 4> all_of(MultiplierForm) {
+  return {MultiplierForm::normalised, MultiplierForm::narrowed, MultiplierForm::nearest, MultiplierForm::fixed_point};
+}
+constexpr std::array<SlopeScale, 3> all_of(SlopeScale) {
+  return {SlopeScale::ratio, SlopeScale::common_shift, SlopeScale::over_256};
 }
 constexpr std::array<RatioFormat, 3> all_of(RatioFormat) {
   return {RatioFormat::exact, RatioFormat::binary64, RatioFormat::binary32};
@@ -47,8 +56,8 @@ constexpr std::array<BiasScale, 2> all_of(BiasScale) {
 constexpr std::array<OperandScale, 2> all_of(OperandScale) {
   return {OperandScale::normalised, OperandScale::common_shift};
 }
-constexpr std::array<CountScale, 5> all_of(CountScale) {
-  return {CountScale::ratio, CountScale::reciprocal_30, CountScale::reciprocal_31, CountScale::floor_24, CountScale::factor};
+constexpr std::array<CountScale, 6> all_of(CountScale) {
+  return {CountScale::ratio, CountScale::reciprocal_30, CountScale::reciprocal_31, CountScale::floor_24, CountScale::factor, CountScale::first_cut_15};
 }
 constexpr std::array<TableSource, 3> all_of(TableSource) {
   return {TableSource::real, TableSource::fixed_point, TableSource::piecewise_linear};
@@ -107,6 +116,7 @@ std::string legal(const FloatFormat&);
 std::string legal(const schema::Range& range);
 
 bool decode(const toml::value& value, std::string& out);
+bool decode(const toml::value& value, const std::vector<std::string>& legal, std::vector<std::string>& out);
 bool decode(const toml::value& value, bool& out);
 bool decode(const toml::value& value, int64_t& out);
 bool decode(const toml::value& value, IntType& out);

@@ -76,13 +76,13 @@ class Explainer {
 
   void quantize() {
     heading("How reals become integers: q = round(real / scale) + zero_point, limited to the stored values");
-    const auto one = [&](const std::string& name, const QuantizeRule& q) {
-      entry(name, std::string(to_string(q.symmetry)) + (q.symmetry == Symmetry::symmetric ? " (zero point 0)" : " (with a zero point)") +
-                      (q.granularity == Granularity::per_tensor ? ", one scale per tensor, " : ", one scale per output channel, ") +
+    const auto one = [&](const std::string& name, const QuantizeRule& q, const std::string& per) {
+      entry(name, std::string(to_string(q.symmetry)) + (q.symmetry == Symmetry::symmetric ? " (zero point 0)" : " (with a zero point)") + ", one scale " + per + ", " +
                       (q.scale == ScaleKind::power_of_two ? "a power of two" : "any real number") + "; rounded " + word_and_meaning(q.round) + "; calibrated by " + q.observer +
                       ", whose range becomes " + meaning(q.encoding) + " over " + std::to_string(q.low) + ".." + std::to_string(q.high) + ".");
     };
-    one("inputs", t_.quantize.input), one("activations", t_.quantize.activation), one("weights", t_.quantize.weight);
+    const std::string tensor = "per tensor";
+    one("inputs", t_.quantize.input, tensor), one("activations", t_.quantize.activation, tensor), one("weights", t_.quantize.weight, meaning(t_.quantize.weight));
     entry("biases", std::string(t_.quantize.bias_scale == BiasScale::product ? "scale = input scale x weight scale"
                                                                              : "scale = a power of two of its own, not finer than input scale x weight scale") +
                         "; rounded " + word_and_meaning(t_.quantize.bias_round) + ".");
@@ -94,6 +94,12 @@ class Explainer {
     line(2, meaning(t_.multiplier));
     if (t_.multiplier.ratio != RatioFormat::exact) line(2, "The ratio itself is formed " + meaning(t_.multiplier.ratio) + ".");
     source("multiplier");
+    std::string others;
+    if (t_.second_multiplier) {
+      for (const std::string& name : t_.second_multiplier->operators) others += (others.empty() ? "" : ", ") + name;
+    }
+    line(2, others.empty() ? "No operator has another rule." : "For " + others + ": " + meaning(t_.second_multiplier->rule));
+    source("second_multiplier");
     binary32();
     heading("How products are summed");
     line(2, "In " + meaning(t_.accumulate.accumulator) + ", in the order " + std::string(to_string(t_.accumulate.order)) + " (the last varies fastest).");
@@ -154,25 +160,29 @@ class Explainer {
     }
     plain("conv_transpose", t_.conv_transpose, "sums the same products, spread instead of gathered.");
     plain("matmul", t_.matmul, "sums (a - zero point) x (b - zero point) over k.");
-    if (open("add", t_.add.has_value(), "also sub; adds both operands less their zero points.")) {
+    const bool adds_words = t_.add && t_.add->zero_points == ZeroPoints::kept;
+    if (open("add", t_.add.has_value(),
+             adds_words ? "also sub; scales and adds the words themselves; the zero point that is added is one number for all three."
+                        : "also sub; adds both operands less their zero points.")) {
       operands_of_add(*t_.add);
       steps("each operand", t_.add->operand_steps);
       steps("the sum", t_.add->steps);
     }
     plain("mul", t_.mul, "the product of both operands less their zero points.");
-    if (open("concat", t_.concat.has_value(),
-             t_.concat && t_.concat->inputs == InputScales::joint ? "inputs: joint, all have one scale." : "inputs: requantize, each is brought to the output's scale.")) {
+    if (open("concat", t_.concat.has_value(), t_.concat ? "inputs: " + std::string(to_string(t_.concat->inputs)) + ", " + meaning(t_.concat->inputs) + "." : "")) {
       steps("each input, less its zero point", t_.concat->steps);
     }
-    if (open("average_pool", t_.average_pool.has_value(), "sums (x - zero point) over the window.")) {
+    const bool keeps = t_.average_pool && t_.average_pool->zero_point == ZeroPoints::kept;
+    if (open("average_pool", t_.average_pool.has_value(), keeps ? "sums the words themselves over the window, zero point included." : "sums (x - zero point) over the window.")) {
       if (t_.average_pool->inputs == InputScales::joint) line(6, "inputs: joint, the output has the input's scale and zero point.");
-      line(6, t_.average_pool->form == AverageForm::divide
-                  ? "form: divide, the sum by the count with the scale in it, in one division rounded " + word_and_meaning(t_.average_pool->round) + "."
-                  : "form: reciprocal, " + meaning(t_.average_pool->count_scale) + ".");
+      line(6, form_of(*t_.average_pool));
       steps("then", t_.average_pool->steps);
     }
     plain("requantize", t_.requantize, "x - zero point to another scale, zero point or type; Relu and Clip standing alone.");
-    plain("leaky_relu", t_.leaky_relu, "x - zero point, with one scale for values from 0 on and another for negative ones.");
+    if (open("leaky_relu", t_.leaky_relu.has_value(), "x - zero point, with one scale for values from 0 on and another for negative ones.")) {
+      line(6, "slope: " + meaning(t_.leaky_relu->slope) + ".");
+      steps("then", t_.leaky_relu->steps);
+    }
     if (open("table", t_.table.has_value(), "functions of one value (Sigmoid ...), from a table.")) table(*t_.table);
     if (open("softmax", t_.softmax.has_value(), "exponentials from a table, their sum, one division each.")) softmax(*t_.softmax);
     open("softmax_fixed_point", t_.softmax_fixed_point, "exponentials and the reciprocal of their sum by fixed-point polynomials and Newton steps.");
@@ -182,6 +192,17 @@ class Explainer {
     std::string all;
     for (const std::string& name : missing_) all += (all.empty() ? "" : ", ") + name;
     line(2, "Not supported: " + (all.empty() ? "nothing is left out." : all + "."));
+  }
+
+  static std::string form_of(const AverageRule& rule) {
+    switch (rule.form) {
+      case AverageForm::divide: return "form: divide, the sum by the count with the scale in it, in one division rounded " + word_and_meaning(rule.round) + ".";
+      case AverageForm::reciprocal: return "form: reciprocal, " + meaning(rule.count_scale) + ".";
+      case AverageForm::axis_reciprocals:
+        return "form: axis_reciprocals, times floor(2^16 / width), cut by 16 bits, then times floor(2^16 / height), cut by 16 bits; both cuts rounded " +
+               word_and_meaning(rule.round) + ".";
+    }
+    ASSAY_ASSERT(!"an AverageForm outside its enumeration");
   }
 
   void operands_of_add(const AddRule& rule) {

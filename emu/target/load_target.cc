@@ -40,6 +40,10 @@ class Reader {
     read(key, one_of(words.legal), [&](const toml::value& value) { return decode(value, field) && std::count(words.legal.begin(), words.legal.end(), field) > 0; });
   }
 
+  void operator()(const char* key, std::vector<std::string>& field, const schema::Words& words) {
+    read(key, "an array that names, each once, " + one_of(words.legal), [&](const toml::value& value) { return decode(value, words.legal, field); });
+  }
+
   void operator()(const char* key, Steps& steps) {
     const toml::value* value = find(key, "an array of steps such as [\"multiply\", \"shift_right scale half_up\", \"saturate output\"]");
     if (value == nullptr) return;

@@ -113,12 +113,36 @@ std::string meaning(const Accumulator& a) {
 std::string meaning(const MultiplierRule& m) {
   if (m.bits == 1) return "As a shift alone: ratios are powers of two, from 2^-" + number(m.max_right.bits) + " to 2^" + number(m.max_left.bits) + ".";
   const std::string first = m.max_first.bits > 0 ? " A first cut before the bias takes up to " + number(m.max_first.bits) + " more, the same for all output channels." : "";
+  if (m.form == MultiplierForm::fixed_point) {
+    return "As multiplier / 2^" + number(m.max_right.bits) + ", fixed_point: the multiplier is rounded " + word_and_meaning(m.round) + " and has at most " + number(m.bits) +
+           " bits." + first;
+  }
   if (m.form == MultiplierForm::nearest) {
     return "As multiplier / 2^shift, nearest: of all multipliers 0.." + number((int64_t{1} << m.bits) - 1) + " and right shifts " + number(m.min_right.bits) + ".." +
            number(m.max_right.bits) + " the pair whose value is nearest to the ratio." + first;
   }
-  return "As multiplier / 2^shift, normalised: the multiplier has " + number(m.bits) + " bits, its highest bit set, rounded " + word_and_meaning(m.round) + "; shifts of at most " +
-         number(m.max_left.bits) + " to the left and " + number(m.max_right.bits) + " to the right." + first;
+  const std::string narrowed = m.form == MultiplierForm::narrowed ? " to 31 bits, then half_up to its own, all ones at most" : "";
+  return "As multiplier / 2^shift, " + std::string(to_string(m.form)) + ": the multiplier has " + number(m.bits) + " bits, its highest bit set, rounded " +
+         word_and_meaning(m.round) + narrowed + "; shifts of at most " + number(m.max_left.bits) + " to the left and " + number(m.max_right.bits) + " to the right." + first;
+}
+
+std::string meaning(const WeightRule& rule) {
+  switch (rule.granularity) {
+    case Granularity::per_tensor: return "per tensor";
+    case Granularity::per_channel: return "per output channel";
+    case Granularity::per_group: return "per group of " + number(rule.group) + " output channels";
+  }
+  ASSAY_ASSERT(!"a Granularity outside its enumeration");
+}
+
+std::string meaning(ConcatScales inputs) {
+  switch (inputs) {
+    case ConcatScales::joint: return "all have one scale";
+    case ConcatScales::requantize: return "each is brought to the output's scale";
+    case ConcatScales::concatenate:
+      return "words are copied, channels keep the scales of their inputs, and weights that meet them are normalised; on another axis all have one scale";
+  }
+  ASSAY_ASSERT(!"a ConcatScales outside its enumeration");
 }
 
 std::string meaning(RatioFormat ratio) {
@@ -140,6 +164,15 @@ std::string meaning(Fp32Scale scale) {
   ASSAY_ASSERT(!"an Fp32Scale outside its enumeration");
 }
 
+std::string meaning(SlopeScale slope) {
+  switch (slope) {
+    case SlopeScale::ratio: return "ratio, part of the ratio of scales of negative values, which has a multiplier and shifts of its own";
+    case SlopeScale::common_shift: return "common_shift, both scales have the shift of the greater one";
+    case SlopeScale::over_256: return "over_256, the scale of negative values is the other one times the slope, rounded to 256ths";
+  }
+  ASSAY_ASSERT(!"a SlopeScale outside its enumeration");
+}
+
 std::string meaning(CountScale scale) {
   switch (scale) {
     case CountScale::ratio: return "1 / count is part of the ratio of scales";
@@ -147,6 +180,7 @@ std::string meaning(CountScale scale) {
     case CountScale::reciprocal_31: return "1 / count is (2^(31 + k) + 2^k) / count, divided by 2^(31 + k)";
     case CountScale::floor_24: return "1 / count is floor(2^24 / count), divided by 2^24";
     case CountScale::factor: return "1 / count is a small multiplier and a shift, chosen by the window's height and width";
+    case CountScale::first_cut_15: return "1 / count is a first cut of ceil(log2 count) + 1 bits and a multiplier of 15 bits";
   }
   ASSAY_ASSERT(!"a CountScale outside its enumeration");
 }

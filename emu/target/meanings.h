@@ -13,8 +13,12 @@ std::string meaning(Encoding encoding);
 std::string meaning(const Step& step, const Target& target);
 std::string meaning(const Accumulator& accumulator);
 std::string meaning(const MultiplierRule& rule);
+// "per output channel": what shares a scale.
+std::string meaning(const WeightRule& rule);
+std::string meaning(ConcatScales inputs);
 std::string meaning(RatioFormat ratio);
 std::string meaning(Fp32Scale scale);
+std::string meaning(SlopeScale slope);
 std::string meaning(CountScale scale);
 
 }  // namespace assay::emu

@@ -34,9 +34,18 @@ void keys(V& v, QuantizeRule& q) {
   v("encoding", q.encoding), v("low", q.low), v("high", q.high);
 }
 template <class V>
+void keys(V& v, WeightRule& w) {
+  keys(v, static_cast<QuantizeRule&>(w)), v("group", w.group, Range{0, 65535});
+}
+template <class V>
 void keys(V& v, MultiplierRule& m) {
   v("form", m.form), v("ratio", m.ratio), v("bits", m.bits, Range{1, 32}), v("round", m.round), v("max_left", m.max_left.bits, Range{0, kMaxShiftBits});
   v("min_right", m.min_right.bits, Range{0, kMaxShiftBits}), v("max_right", m.max_right.bits, Range{0, kMaxShiftBits}), v("max_first", m.max_first.bits, Range{0, kMaxShiftBits});
+}
+template <class V>
+void keys(V& v, SecondMultiplier& m) {
+  v("operators", m.operators, Words{{"add", "mul", "concat", "average_pool", "requantize", "leaky_relu"}});
+  keys(v, m.rule);
 }
 template <class V>
 void keys(V& v, Fp32Rule& r) {
@@ -52,8 +61,12 @@ void keys(V& v, StepsRule& r) {
 }
 template <class V>
 void keys(V& v, AddRule& r) {
-  v("inputs", r.inputs), v("operand_scale", r.operand_scale), v("operand_bits", r.operand_bits, Range{0, 31}), v("headroom", r.headroom.bits, Range{0, kMaxShiftBits}),
-      v("operand_steps", r.operand_steps), v("steps", r.steps);
+  v("inputs", r.inputs), v("zero_points", r.zero_points), v("operand_scale", r.operand_scale), v("operand_bits", r.operand_bits, Range{0, 31}),
+      v("headroom", r.headroom.bits, Range{0, kMaxShiftBits}), v("operand_steps", r.operand_steps), v("steps", r.steps);
+}
+template <class V>
+void keys(V& v, LeakyRule& r) {
+  v("slope", r.slope), v("steps", r.steps);
 }
 template <class V>
 void keys(V& v, ConcatRule& r) {
@@ -61,7 +74,7 @@ void keys(V& v, ConcatRule& r) {
 }
 template <class V>
 void keys(V& v, AverageRule& r) {
-  v("inputs", r.inputs), v("form", r.form), v("count_scale", r.count_scale), v("round", r.round), v("steps", r.steps);
+  v("inputs", r.inputs), v("zero_point", r.zero_point), v("form", r.form), v("count_scale", r.count_scale), v("round", r.round), v("steps", r.steps);
 }
 template <class V>
 void keys(V& v, TableRule& r) {
@@ -91,6 +104,7 @@ void keys(V& visitor, Target& t) {
     section(v, "input", t.quantize.input), section(v, "activation", t.quantize.activation), section(v, "weight", t.quantize.weight);
   });
   visitor.section("multiplier", [&](V& v) { v.source(), keys(v, t.multiplier); });
+  visitor.supported("second_multiplier", t.second_multiplier);
   visitor.supported("binary32", t.binary32);
   visitor.section("accumulate", [&](V& v) { v.source(), keys(v, t.accumulate); });
   visitor.section("ops", [&](V& v) {

@@ -13,17 +13,28 @@
 namespace assay::emu {
 
 enum class Symmetry : uint8_t { symmetric, asymmetric };
-enum class Granularity : uint8_t { per_tensor, per_channel };
+// One scale for the tensor, for each output channel, or for each group of so many output channels that follow each other (weights only).
+enum class Granularity : uint8_t { per_tensor, per_channel, per_group };
 // Which real numbers a scale may be.
 enum class ScaleKind : uint8_t { real, power_of_two };
 // Several inputs of one instruction: `joint` = they must share one scale (the quantizer makes them), `requantize` = each is brought to the common scale by steps.
 enum class InputScales : uint8_t { joint, requantize };
 // How the range of a tensor's values becomes its scale and zero point (quant/calibrate/encode.h).
 enum class Encoding : uint8_t { range, range_half_away, nudged_range, magnitude, position };
-enum class AverageForm : uint8_t { divide, reciprocal };
-// How a ratio of scales becomes a multiplier and shifts: `normalised` = the multiplier has exactly its bits; `nearest` = of all legal pairs (multiplier, right shift), the one
-// whose value is nearest (quant/calibrate/derivations.h nearest_scale).
-enum class MultiplierForm : uint8_t { normalised, nearest };
+// Inputs of a Concat: also `concatenate` = words are copied, and the output's channels keep the scales of the inputs that they come from; inputs joined on another axis have one.
+enum class ConcatScales : uint8_t { joint, requantize, concatenate };
+// Zero points within a sum or an average: `subtracted` = taken off each word, and the output's added by the steps; `kept` = the words themselves are averaged, or scaled and added,
+// and the step add_zero_point of the sum brings one number that stands for all three zero points (kept_sum).
+enum class ZeroPoints : uint8_t { subtracted, kept };
+// axis_reciprocals: times floor(2^16 / width), cut by 16 bits, times floor(2^16 / height), cut by 16 bits.
+enum class AverageForm : uint8_t { divide, reciprocal, axis_reciprocals };
+// How a ratio of scales becomes a multiplier and shifts: `normalised` = the multiplier has exactly its bits; `narrowed` = it is made with 31 bits, then rounded half_up to its own,
+// at most all ones; `nearest` = of all legal pairs (multiplier, right shift), the one whose value is nearest (quant/calibrate/derivations.h nearest_scale); `fixed_point` = the
+// right shift is always the same one.
+enum class MultiplierForm : uint8_t { normalised, narrowed, nearest, fixed_point };
+// The scale of negative values of a leaky relu: slope * s_x / s_y by itself; rounded with the shift that the greater of the two scales has; or the positive one's times the slope
+// as a fraction of 8 bits.
+enum class SlopeScale : uint8_t { ratio, common_shift, over_256 };
 // The arithmetic in which the chip's tools form a ratio (s_x * s_w) / s_y: exactly, or each operation rounded half_even to that format.
 enum class RatioFormat : uint8_t { exact, binary64, binary32 };
 // What Fp32Constants.scale is: s_x * s_w; (s_x * s_w) / s_y; that ratio rounded once; 1 / ((1 / s_x) * (1 / s_w)). Every operation rounded half_even to binary32.
@@ -35,8 +46,8 @@ enum class BiasScale : uint8_t { product, power_of_two };
 // The multipliers of the operands of a sum: each by itself as [multiplier] says, or with one right shift for both, which the output's scale then holds.
 enum class OperandScale : uint8_t { normalised, common_shift };
 // How 1 / count of an average becomes multiplier * 2^-right: part of the ratio of scales; ((2^30 + 1) << k) / count, 30 + k; (2^(31+k) + 2^k) / count, 31 + k;
-// floor(2^24 / count), 24; a small factor chosen by the kernel's height and width (quant/calibrate/derivations.h).
-enum class CountScale : uint8_t { ratio, reciprocal_30, reciprocal_31, floor_24, factor };
+// floor(2^24 / count), 24; a small factor chosen by the kernel's height and width; 15 bits after a first cut of ceil(log2(count)) + 1 (quant/calibrate/derivations.h).
+enum class CountScale : uint8_t { ratio, reciprocal_30, reciprocal_31, floor_24, factor, first_cut_15 };
 // Where the entries of tables come from: the real function; for sigmoid and tanh the fixed-point functions of arith/fixed_functions.h; or lines that the chip fits to the function
 // (arith/piecewise.h, quant/exact/piecewise.h).
 enum class TableSource : uint8_t { real, fixed_point, piecewise_linear };
@@ -64,6 +75,10 @@ struct QuantizeRule {
   int64_t high = 0;
 };
 
+struct WeightRule : QuantizeRule {
+  uint16_t group = 0;  // per_group: output channels that share a scale (the last group may have fewer); else 0
+};
+
 // [multiplier]: how a real ratio of scales becomes a QScale.
 struct MultiplierRule {
   MultiplierForm form = MultiplierForm::normalised;
@@ -74,6 +89,12 @@ struct MultiplierRule {
   RightShift min_right{0};
   RightShift max_right{62};
   RightShift max_first{0};  // of the first cut; 0 where no steps have one
+};
+
+// [second_multiplier]: another rule for some operators without weights. [multiplier] is that of all others.
+struct SecondMultiplier {
+  std::vector<std::string> operators;  // "add", "leaky_relu": the sections below ops
+  MultiplierRule rule;
 };
 
 // [binary32]: how scales become the constants of steps in binary32. The bias stands in the units that the steps have where they add it.
@@ -95,21 +116,27 @@ struct StepsRule {
 };
 struct AddRule {
   InputScales inputs = InputScales::requantize;
+  ZeroPoints zero_points = ZeroPoints::subtracted;
   OperandScale operand_scale = OperandScale::normalised;
   uint8_t operand_bits = 0;  // common_shift: bits of the multiplier of the operand whose ratio is greater; 0 where normalised
   LeftShift headroom{0};     // operands are shifted left by this before they are scaled (TFLite: 20); the output's scale takes it back
   Steps operand_steps;
   Steps steps;
 };
+struct LeakyRule {
+  SlopeScale slope = SlopeScale::ratio;
+  Steps steps;
+};
 struct ConcatRule {
-  InputScales inputs = InputScales::requantize;
+  ConcatScales inputs = ConcatScales::requantize;
   Steps steps;
 };
 struct AverageRule {
   InputScales inputs = InputScales::requantize;  // joint: the output has the input's scale
+  ZeroPoints zero_point = ZeroPoints::subtracted;
   AverageForm form = AverageForm::divide;
   CountScale count_scale = CountScale::ratio;
-  Round round = Round::half_up;  // of the division; unused for reciprocal, whose steps round
+  Round round = Round::half_up;  // of the division, or of the two cuts of axis_reciprocals; unused for reciprocal, whose steps round
   Steps steps;
 };
 struct TableRule {
@@ -150,15 +177,18 @@ struct Target {
     Storage input, activation, weight, bias;
   } storage;
   struct {
-    QuantizeRule input, activation, weight;
+    QuantizeRule input, activation;
+    WeightRule weight;
     BiasScale bias_scale = BiasScale::product;
     Round bias_round = Round::half_even;
   } quantize;
   MultiplierRule multiplier;
+  std::optional<SecondMultiplier> second_multiplier;
   std::optional<Fp32Rule> binary32;  // where any steps compute in binary32
   AccumulateRule accumulate;
   std::optional<StepsRule> depthwise_conv;  // of convolutions with one input per output channel; none: as conv
-  std::optional<StepsRule> conv, conv_transpose, matmul, mul, requantize, leaky_relu;
+  std::optional<StepsRule> conv, conv_transpose, matmul, mul, requantize;
+  std::optional<LeakyRule> leaky_relu;
   std::optional<AddRule> add;  // and sub
   std::optional<ConcatRule> concat;
   std::optional<AverageRule> average_pool;
@@ -170,12 +200,22 @@ struct Target {
   std::vector<Claim> claims;
 };
 
+// The rule of an operator's multipliers. `key`: its section or a key below it, "ops.add", "ops.add.operand_steps".
+const MultiplierRule& multiplier_of(const Target& target, std::string_view key);
+
+// The steps on a sum of words whose zero points were kept. `brought` = what the zero points of the operands are after their multipliers, a's plus (sub: minus) b's. It is added
+// back first, so that the sum is that of the words; then add_zero_point becomes `add N`, N = zero_point * 2^r - floor(brought / 2^l), l and r the right shifts before and after it.
+Steps kept_sum(const Steps& steps, int64_t brought, int64_t zero_point, RightShift scale);
+
 std::string_view to_string(Symmetry);
 std::string_view to_string(Granularity);
 std::string_view to_string(ScaleKind);
 std::string_view to_string(InputScales);
+std::string_view to_string(ConcatScales);
+std::string_view to_string(ZeroPoints);
 std::string_view to_string(AverageForm);
 std::string_view to_string(MultiplierForm);
+std::string_view to_string(SlopeScale);
 std::string_view to_string(RatioFormat);
 std::string_view to_string(Fp32Scale);
 std::string_view to_string(Fp32Output);

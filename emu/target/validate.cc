@@ -3,6 +3,7 @@
 
 #include "emu/arith/step_words.h"
 #include "emu/target/load_target.h"
+#include "emu/target/purpose.h"
 #include "emu/target/quantize_rules.h"
 #include "emu/target/schema.h"
 
@@ -10,35 +11,6 @@ namespace assay::emu::schema {
 namespace {
 
 using Keys = std::vector<std::string>;
-
-template <class T>
-int count(const Steps& steps) {
-  return static_cast<int>(std::count_if(steps.begin(), steps.end(), [](const Step& s) { return std::holds_alternative<T>(s); }));
-}
-template <class T>
-int first(const Steps& steps) {
-  const auto it = std::find_if(steps.begin(), steps.end(), [](const Step& s) { return std::holds_alternative<T>(s); });
-  return static_cast<int>(it - steps.begin());
-}
-
-int count_if(const Steps& steps, bool (*is_it)(const Step&)) {
-  return static_cast<int>(std::count_if(steps.begin(), steps.end(), is_it));
-}
-bool stores_output(const Step& s) {
-  return (std::holds_alternative<Saturate>(s) && !std::get<Saturate>(s).bits) || (std::holds_alternative<Wrap>(s) && !std::get<Wrap>(s).bits);
-}
-
-// What a list of steps is for, which decides the words that it must and must not have.
-struct Purpose {
-  std::string key;
-  bool has_bias = false;  // conv, conv_transpose, matmul
-  bool scales = true;     // it applies a QScale (else a division has, or nothing does)
-  bool ends_in_output = true;
-  std::optional<IntType> start;  // what the first step is given
-  Begins begins = Begins::as_integer;
-  bool shares_shift = false;                          // the operands of a sum whose common shift is the output's, or that output: the multiplier is theirs, the shift its
-  std::optional<int> multiplier_bits = std::nullopt;  // where it isn't [multiplier]'s: 1 / count by itself
-};
 
 class Rules {
  public:
@@ -48,7 +20,8 @@ class Rules {
     storage();
     quantize();
     if (floats()) numbers();
-    multiplier();
+    multiplier("multiplier", t_.multiplier);
+    if (t_.second_multiplier) second_multiplier(*t_.second_multiplier);
     operators();
     words_without_use();
     for (const Claim& claim : t_.claims) {
@@ -92,11 +65,12 @@ class Rules {
       if (floats() && (q.symmetry != Symmetry::symmetric || q.granularity != Granularity::per_tensor || q.scale != ScaleKind::power_of_two)) {
         add({key + ".symmetry", key + ".granularity", key + ".scale", storage + ".type"}, "floating-point words have the scale 1: say symmetric, per_tensor and power_of_two");
       }
-      if (name != "weight" && q.granularity == Granularity::per_channel) {
-        add({key + ".granularity"}, "per_channel is for weights: a sum over channels needs one scale for all of them");
+      const bool is_whole = q.granularity == Granularity::per_tensor;
+      if (name != "weight" && !is_whole) {
+        add({key + ".granularity"}, std::string(to_string(q.granularity)) + " is for weights: a sum over channels needs one scale for all of them");
       }
-      if (q.granularity == Granularity::per_channel && q.symmetry == Symmetry::asymmetric) {
-        add({key + ".granularity", key + ".symmetry"}, "per_channel needs symmetric: an instruction carries one zero point for its weights");
+      if (!is_whole && q.symmetry == Symmetry::asymmetric) {
+        add({key + ".granularity", key + ".symmetry"}, std::string(to_string(q.granularity)) + " needs symmetric: an instruction carries one zero point for its weights");
       }
       for (Broken& broken : broken_quantize(name, q, s)) broken_.push_back(std::move(broken));
     };
@@ -107,6 +81,11 @@ class Rules {
     check("input", t_.quantize.input, t_.storage.input);
     check("activation", t_.quantize.activation, t_.storage.activation);
     check("weight", t_.quantize.weight, t_.storage.weight);
+    const bool groups = t_.quantize.weight.granularity == Granularity::per_group;
+    if (groups != (t_.quantize.weight.group != 0)) {
+      add({"quantize.weight.group", "quantize.weight.granularity"},
+          groups ? "must say how many output channels share a scale" : "must be 0 where the granularity is not per_group");
+    }
   }
 
   // What floating-point words ask of the rest.
@@ -117,11 +96,11 @@ class Rules {
     };
     in_binary32("accumulate.accumulator", t_.accumulate.accumulator);
     if (t_.softmax) in_binary32("ops.softmax.accumulator", t_.softmax->accumulator);
-    const auto joint = [&](const std::string& key, InputScales inputs) {
-      if (inputs != InputScales::joint) add({key, "storage.activation.type"}, "must be joint: floating-point words have one scale, 1");
+    const auto joint = [&](const std::string& key, bool is_joint) {
+      if (!is_joint) add({key, "storage.activation.type"}, "must be joint: floating-point words have one scale, 1");
     };
-    if (t_.add) joint("ops.add.inputs", t_.add->inputs);
-    if (t_.concat) joint("ops.concat.inputs", t_.concat->inputs);
+    if (t_.add) joint("ops.add.inputs", t_.add->inputs == InputScales::joint);
+    if (t_.concat) joint("ops.concat.inputs", t_.concat->inputs == ConcatScales::joint);
     if (t_.average_pool && (t_.average_pool->form != AverageForm::reciprocal || t_.average_pool->count_scale != CountScale::ratio)) {
       add({"ops.average_pool.form", "ops.average_pool.count_scale"}, "must be reciprocal with the count_scale ratio: a sum of floating-point words is multiplied by 1 / count");
     }
@@ -131,21 +110,35 @@ class Rules {
     if (t_.softmax_fixed_point) add({"ops.softmax_fixed_point.supported"}, "must be false: fixed-point exponentials are of integers");
   }
 
-  void multiplier() {
-    const MultiplierRule& m = t_.multiplier;
-    if (m.form == MultiplierForm::normalised && m.min_right.bits != 0) {
-      add({"multiplier.min_right", "multiplier.form"}, "must be 0 where the form is normalised: the multiplier's size decides the shift");
+  void multiplier(const std::string& section, const MultiplierRule& m) {
+    const std::string form = section + ".form", bits = section + ".bits", word(to_string(m.form));
+    if ((m.form == MultiplierForm::normalised || m.form == MultiplierForm::narrowed) && m.min_right.bits != 0)
+      add({section + ".min_right", form}, "must be 0 where the form is " + word + ": the multiplier's size decides the shift");
+    if (m.form == MultiplierForm::fixed_point && m.min_right.bits != m.max_right.bits) {
+      add({section + ".min_right", section + ".max_right", form}, "must equal " + section + ".max_right where the form is fixed_point: there is one shift");
     }
-    if (m.form == MultiplierForm::nearest && m.bits == 1) add({"multiplier.form", "multiplier.bits"}, "nearest needs a multiplier, and multiplier.bits is 1");
-    if (m.min_right.bits > m.max_right.bits) add({"multiplier.min_right", "multiplier.max_right"}, "must not be above multiplier.max_right");
-    if (m.bits != 1 || floats()) return;
+    if (m.form != MultiplierForm::normalised && m.bits == 1) add({form, bits}, word + " needs a multiplier, and " + bits + " is 1");
+    if (m.form == MultiplierForm::narrowed && m.bits > 30) add({bits, form}, "must be below 31 where the form is narrowed: 31 bits are narrowed to it");
+    if (m.min_right.bits > m.max_right.bits) add({section + ".min_right", section + ".max_right"}, "must not be above " + section + ".max_right");
+    if (m.bits == 1 && !floats()) only_shifts();
+  }
+
+  void second_multiplier(const SecondMultiplier& second) {
+    multiplier("second_multiplier", second.rule);
+    if (second.rule.bits == 1 || second.rule.max_first.bits != 0) add({"second_multiplier.bits", "second_multiplier.max_first"}, "must be above 1, and max_first 0");
+    if (second.rule.form == MultiplierForm::nearest) add({"second_multiplier.form"}, "must not be nearest: the quantizer fits scales to [multiplier] only");
+  }
+
+  void only_shifts() {
     const auto check = [&](const std::string& key, const QuantizeRule& q) {
       if (q.scale != ScaleKind::power_of_two) {
         add({"multiplier.bits", key}, "1 means that requantization only shifts, so " + key + " must be power_of_two");
       }
     };
     check("quantize.input.scale", t_.quantize.input), check("quantize.activation.scale", t_.quantize.activation), check("quantize.weight.scale", t_.quantize.weight);
-    if (t_.leaky_relu) add({"ops.leaky_relu.supported", "multiplier.bits"}, "a slope needs a multiplier, and multiplier.bits is 1; it can be had by ops.table");
+    if (t_.leaky_relu && t_.leaky_relu->slope != SlopeScale::over_256) {
+      add({"ops.leaky_relu.supported", "multiplier.bits"}, "a slope needs a multiplier, and multiplier.bits is 1; it can be had by ops.table, or as over_256");
+    }
     if (t_.average_pool && t_.average_pool->form == AverageForm::reciprocal && t_.average_pool->count_scale == CountScale::ratio) {
       add({"ops.average_pool.form", "multiplier.bits"}, "a reciprocal needs a multiplier, and multiplier.bits is 1; say divide, or a count_scale that brings its own");
     }
@@ -156,7 +149,7 @@ class Rules {
     const bool is_fp32 = any_list(computes_in_fp32);
     if (is_fp32 && !t_.binary32) add({"binary32.supported"}, "must be true: some steps compute in binary32, and this section says with which constants");
     if (!is_fp32 && t_.binary32) add({"binary32.supported"}, "must be false: no steps compute in binary32");
-    const bool cuts = any_list([](const Steps& list) { return holds(list, is_first_cut); });
+    const bool cuts = any_list([&](const Steps& list) { return holds(list, is_first_cut) && !(t_.average_pool && &list == &t_.average_pool->steps); });
     if (!cuts && t_.multiplier.max_first.bits != 0) add({"multiplier.max_first"}, "must be 0: no steps hold 'shift_right first'");
     if (t_.softmax && t_.softmax_fixed_point)
       add({"ops.softmax_fixed_point.supported", "ops.softmax.supported"}, "must be false where ops.softmax is supported: a softmax has one form");
@@ -164,11 +157,11 @@ class Rules {
 
   template <class IsIt>
   bool any_list(const IsIt& is_it) const {
-    for (const auto* rule : {&t_.conv, &t_.depthwise_conv, &t_.conv_transpose, &t_.matmul, &t_.mul, &t_.requantize, &t_.leaky_relu}) {
+    for (const auto* rule : {&t_.conv, &t_.depthwise_conv, &t_.conv_transpose, &t_.matmul, &t_.mul, &t_.requantize}) {
       if (*rule && is_it((*rule)->steps)) return true;
     }
-    return (t_.add && (is_it(t_.add->operand_steps) || is_it(t_.add->steps))) || (t_.concat && is_it(t_.concat->steps)) || (t_.average_pool && is_it(t_.average_pool->steps)) ||
-           (t_.softmax && is_it(t_.softmax->steps));
+    return (t_.leaky_relu && is_it(t_.leaky_relu->steps)) || (t_.add && (is_it(t_.add->operand_steps) || is_it(t_.add->steps))) || (t_.concat && is_it(t_.concat->steps)) ||
+           (t_.average_pool && is_it(t_.average_pool->steps)) || (t_.softmax && is_it(t_.softmax->steps));
   }
 
   void operators() {
@@ -181,28 +174,21 @@ class Rules {
     if (t_.matmul) steps({"ops.matmul.steps", true, true, true, sum}, t_.matmul->steps);
     if (t_.mul) steps({"ops.mul.steps", false, true, true, sum}, t_.mul->steps);
     if (t_.requantize) steps({"ops.requantize.steps", false, true, true, word}, t_.requantize->steps);
-    if (t_.leaky_relu) steps({"ops.leaky_relu.steps", false, true, true, word}, t_.leaky_relu->steps);
+    if (t_.leaky_relu) leaky(*t_.leaky_relu, word);
     if (t_.add) addition(*t_.add, sum, word);
     if (t_.concat) {
-      if (t_.concat->inputs == InputScales::joint) {
-        none("ops.concat.steps", "ops.concat.inputs", t_.concat->steps);
+      if (t_.concat->inputs != ConcatScales::requantize) {
+        none("ops.concat.steps", "ops.concat.inputs", t_.concat->steps, std::string(to_string(t_.concat->inputs)));
+        if (t_.concat->inputs == ConcatScales::concatenate && t_.quantize.activation.symmetry == Symmetry::asymmetric) {
+          add({"ops.concat.inputs", "quantize.activation.symmetry"}, "concatenate needs symmetric: a tensor has one zero point, whatever the scales of its channels");
+        }
       } else {
         steps({"ops.concat.steps", false, true, true, word}, t_.concat->steps);
         if (count<Clamp>(t_.concat->steps) > 0) add({"ops.concat.steps"}, "must not hold clamp: no activation is fused into a concat");
       }
     }
     if (t_.average_pool) {
-      const bool divides = t_.average_pool->form == AverageForm::divide;
-      Purpose purpose{"ops.average_pool.steps", false, !divides, true, sum};
-      if (t_.average_pool->count_scale != CountScale::ratio) purpose.multiplier_bits = 31;
-      steps(purpose, t_.average_pool->steps);
-      if (t_.average_pool->count_scale != CountScale::ratio && computes_in_fp32(t_.average_pool->steps)) {
-        add({"ops.average_pool.count_scale", "ops.average_pool.steps"}, "must be ratio where steps compute in binary32: the others are integers");
-      }
-      if (t_.average_pool->count_scale != CountScale::ratio && (divides || t_.average_pool->inputs != InputScales::joint)) {
-        add({"ops.average_pool.count_scale", "ops.average_pool.form", "ops.average_pool.inputs"},
-            std::string(to_string(t_.average_pool->count_scale)) + " is the scale by itself: the form must be reciprocal and inputs joint");
-      }
+      average(*t_.average_pool, sum);
     }
     if (t_.table && t_.table->correction != TableCorrection::none && t_.table->form.fraction_bits == 0) {
       add({"ops.table.correction", "ops.table.fraction_bits"}, "must be none where fraction_bits is 0: nothing is interpolated");
@@ -223,8 +209,57 @@ class Rules {
       add({"ops.table.segments", "ops.table.line_format"}, "must be 0 and fp32 where entries are not piecewise_linear");
   }
 
+  void leaky(const LeakyRule& rule, IntType word) {
+    Purpose purpose{"ops.leaky_relu.steps", false, true, true, word};
+    const bool only_shifts = rule.slope == SlopeScale::over_256, is_fp32 = computes_in_fp32(rule.steps);
+    if (only_shifts) purpose.multiplier_bits = 16;
+    steps(purpose, rule.steps);
+    if (only_shifts && t_.multiplier.bits != 1) add({"ops.leaky_relu.slope", "multiplier.bits"}, "over_256 is for ratios of scales that are shifts: multiplier.bits must be 1");
+    if (rule.slope == SlopeScale::common_shift && (is_fp32 || t_.multiplier.bits == 1 || multiplier_of(t_, "leaky_relu").form != MultiplierForm::normalised)) {
+      add({"ops.leaky_relu.slope", "multiplier.form"}, "common_shift needs integer steps and multipliers whose form is normalised");
+    }
+  }
+
+  void average(const AverageRule& rule, IntType sum) {
+    const bool has_scale = rule.form == AverageForm::reciprocal, own = rule.count_scale != CountScale::ratio, joint = rule.inputs == InputScales::joint;
+    Purpose purpose{"ops.average_pool.steps", false, has_scale, true, sum};
+    if (own) purpose.multiplier_bits = 31;
+    purpose.cuts_by_count = rule.count_scale == CountScale::first_cut_15;
+    purpose.keeps_zero = rule.zero_point == ZeroPoints::kept;
+    steps(purpose, rule.steps);
+    if (own && computes_in_fp32(rule.steps)) {
+      add({"ops.average_pool.count_scale", "ops.average_pool.steps"}, "must be ratio where steps compute in binary32: the others are integers");
+    }
+    if (own && (!has_scale || !joint)) {
+      add({"ops.average_pool.count_scale", "ops.average_pool.form", "ops.average_pool.inputs"},
+          std::string(to_string(rule.count_scale)) + " is the scale by itself: the form must be reciprocal and inputs joint");
+    }
+    if (rule.form == AverageForm::axis_reciprocals && !joint) {
+      add({"ops.average_pool.form", "ops.average_pool.inputs"}, "axis_reciprocals leaves no place for a ratio of scales: inputs must be joint");
+    }
+    if (purpose.cuts_by_count != (count_if(rule.steps, is_first_cut) == 1)) {
+      add({"ops.average_pool.steps", "ops.average_pool.count_scale"}, "must hold 'shift_right first' once where count_scale is first_cut_15, and not at all elsewhere");
+    }
+    if (purpose.keeps_zero) something_to_keep("ops.average_pool.zero_point");
+    if (purpose.keeps_zero && !joint)
+      add({"ops.average_pool.zero_point", "ops.average_pool.inputs"}, "kept means that input and output share their zero point: inputs must be joint");
+  }
+
+  void something_to_keep(const std::string& key) {
+    if (t_.quantize.activation.symmetry == Symmetry::symmetric)
+      add({key, "quantize.activation.symmetry"}, "must be subtracted where activations are symmetric: there is nothing to keep");
+  }
+
   void addition(const AddRule& rule, IntType sum, IntType word) {
-    const bool common = rule.operand_scale == OperandScale::common_shift;
+    const bool common = rule.operand_scale == OperandScale::common_shift, keeps = rule.zero_points == ZeroPoints::kept;
+    if (keeps && (!common || rule.operand_steps != Steps{Multiply{}})) {
+      add({"ops.add.zero_points", "ops.add.operand_scale", "ops.add.operand_steps"},
+          "kept needs common_shift and operand_steps that only multiply: whole words are scaled and added");
+    }
+    if (keeps) something_to_keep("ops.add.zero_points");
+    const auto scaled = std::find_if(rule.steps.begin(), rule.steps.end(), is_scale_right) - rule.steps.begin();
+    if (keeps && scaled < first<AddZeroPoint>(rule.steps))
+      add({"ops.add.steps", "ops.add.zero_points"}, "'shift_right scale' must come after add_zero_point where zero points are kept");
     const bool is_fp32 = computes_in_fp32(rule.operand_steps) || computes_in_fp32(rule.steps);
     if (is_fp32 && common)
       add({"ops.add.operand_scale", "ops.add.operand_steps", "ops.add.steps"}, "must be normalised where steps compute in binary32: a scale there is no shift");
@@ -234,7 +269,7 @@ class Rules {
     }
     if (rule.inputs == InputScales::joint) {
       if (common) add({"ops.add.operand_scale", "ops.add.inputs"}, "must be normalised where inputs are joint: they have no multipliers");
-      none("ops.add.operand_steps", "ops.add.inputs", rule.operand_steps);
+      none("ops.add.operand_steps", "ops.add.inputs", rule.operand_steps, "joint");
       if (rule.headroom.bits != 0) add({"ops.add.headroom", "ops.add.inputs"}, "must be 0 where inputs are joint: they are added as they are");
     } else {
       if (common && rule.headroom.bits != 0) add({"ops.add.headroom", "ops.add.operand_scale"}, "must be 0 for common_shift: the multipliers' bits are the headroom");
@@ -245,7 +280,8 @@ class Rules {
       }
       steps({"ops.add.operand_steps", false, true, false, word, Begins::as_integer, common}, rule.operand_steps);
     }
-    steps({"ops.add.steps", false, true, true, sum, ends_in_fp32(rule.operand_steps) ? Begins::in_fp32 : Begins::as_integer, common}, rule.steps);
+    steps({"ops.add.steps", false, true, true, sum, ends_in_fp32(rule.operand_steps) ? Begins::in_fp32 : Begins::as_integer, common, std::nullopt, false, false, keeps},
+          rule.steps);
   }
 
   void softmax(const SoftmaxRule& rule) {
@@ -255,8 +291,8 @@ class Rules {
     steps({"ops.softmax.steps", false, false, true, IntType{62, true}}, rule.steps);
   }
 
-  void none(const std::string& key, const std::string& inputs, const Steps& list) {
-    if (!list.empty()) add({key, inputs}, "must be [] where inputs are joint: they already have one scale");
+  void none(const std::string& key, const std::string& inputs, const Steps& list, const std::string& word) {
+    if (!list.empty()) add({key, inputs}, "must be [] where inputs are " + word + ": their words are taken as they are");
   }
 
   void steps(Purpose p, const Steps& list) {
@@ -294,7 +330,7 @@ class Rules {
     if (rights != 1) add(key, "must hold 'shift_right scale <rounding>' once: without it no ratio of scales below 1 can be applied, and twice applies it twice");
     if (lefts > 1) add(key, "must hold 'shift_left scale' at most once");
     if (multiplies > 1) add(key, "must hold multiply at most once: the scale has one multiplier");
-    const int bits = p.multiplier_bits.value_or(t_.multiplier.bits);
+    const int bits = p.multiplier_bits.value_or(multiplier_of(t_, p.key).bits);
     if (multiplies != 0 && bits == 1) add({p.key, "multiplier.bits"}, "multiply is pointless where multiplier.bits is 1: the multiplier is always 1");
     if (multiplies == 0 && bits != 1 && !p.shares_shift) {
       add({p.key, "multiplier.bits"}, "must hold multiply: multiplier.bits is " + std::to_string(bits) + ", and a multiplier that is not applied changes the scale");
@@ -337,7 +373,7 @@ class Rules {
 
   void first_cut(const Purpose& p, const Steps& list) {
     const int cuts = count_if(list, is_first_cut);
-    if (cuts == 0) return;
+    if (cuts == 0 || p.cuts_by_count) return;
     if (cuts > 1) add({p.key}, "must hold 'shift_right first' at most once");
     if (!p.has_bias) add({p.key}, "must not hold 'shift_right first': it comes before a bias, and there is none here");
     const auto cut = std::find_if(list.begin(), list.end(), is_first_cut) - list.begin();
@@ -356,7 +392,8 @@ class Rules {
     if (count<Clamp>(list) > 1) add(key, "must hold clamp at most once");
     const bool asymmetric = t_.quantize.activation.symmetry == Symmetry::asymmetric;
     const int zeros = count_if(list, adds_zero_point);
-    if (asymmetric && zeros != 1) add({p.key, "quantize.activation.symmetry"}, "must hold add_zero_point once: activations are asymmetric");
+    if (p.keeps_zero && zeros != 0) add({p.key, "ops.average_pool.zero_point"}, "must not hold add_zero_point: the zero point is kept");
+    if (asymmetric && zeros != 1 && !p.keeps_zero) add({p.key, "quantize.activation.symmetry"}, "must hold add_zero_point once: activations are asymmetric");
     if (!asymmetric && zeros != 0) add({p.key, "quantize.activation.symmetry"}, "must not hold add_zero_point: activations are symmetric, their zero point is 0");
     const auto last = [&](auto predicate) {
       for (size_t i = list.size(); i-- > 0;) {
@@ -371,24 +408,25 @@ class Rules {
     if (count<Clamp>(list) > 0 && first<Clamp>(list) < std::max(scaled, first<AddZeroPoint>(list) * count<AddZeroPoint>(list))) {
       add(key, "clamp bounds are in output steps, so clamp must come after the scale and after add_zero_point");
     }
-    if (count<AddZeroPoint>(list) > 0 && first<AddZeroPoint>(list) < scaled)
+    if (!p.folds_zero && count<AddZeroPoint>(list) > 0 && first<AddZeroPoint>(list) < scaled)
       add(key, "the zero point is in output steps, so add_zero_point must come after every shift, multiply and add_bias");
   }
 
   // No value may leave 126 bits (95 before multiply), whatever the scale.
   void range(const Purpose& p, const Steps& list) {
     if (floats()) return;
+    const MultiplierRule& own = multiplier_of(t_, p.key);
     int bits = p.start->bits - 1;  // |value| <= 2^bits
     for (const Step& step : list) {
       if (std::holds_alternative<AddBias>(step)) bits = std::max<int>(bits, t_.storage.bias.type.bits - 1) + 1;
-      if (std::holds_alternative<AddZeroPoint>(step)) bits = std::max<int>(bits, t_.storage.activation.type.bits) + 1;
+      if (std::holds_alternative<AddZeroPoint>(step)) bits = std::max<int>(bits, p.folds_zero ? 62 : t_.storage.activation.type.bits) + 1;
       if (std::holds_alternative<AddNumber>(step)) bits = std::max(bits, 62) + 1;
       if (std::holds_alternative<ToInt>(step)) bits = 31;
-      if (const auto* s = std::get_if<ShiftLeft>(&step)) bits += s->amount.value_or(t_.multiplier.max_left).bits;
+      if (const auto* s = std::get_if<ShiftLeft>(&step)) bits += s->amount.value_or(own.max_left).bits;
       if (const auto* s = std::get_if<ShiftRight>(&step)) bits = std::max(1, bits - (s->amount ? s->amount->bits : 0)) + 1;
       if (const auto* s = std::get_if<Saturate>(&step)) bits = std::min<int>(bits, s->bits.value_or(t_.storage.activation.type.bits));
       if (const auto* s = std::get_if<Wrap>(&step)) bits = std::min<int>(bits, s->bits.value_or(t_.storage.activation.type.bits));
-      if (std::holds_alternative<Multiply>(step)) bits = bits >= 95 ? 127 : bits + p.multiplier_bits.value_or(t_.multiplier.bits);
+      if (std::holds_alternative<Multiply>(step)) bits = bits >= 95 ? 127 : bits + p.multiplier_bits.value_or(own.bits);
       if (bits >= 126) {
         return add({p.key, "multiplier.max_left", "multiplier.bits", "storage.bias.type", "storage.activation.type", "accumulate.accumulator"},
                    "'" + to_string(step) + "' can leave the 126 bits that a value may have; saturate before it, or lower multiplier.max_left");

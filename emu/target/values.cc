@@ -19,6 +19,11 @@ template <class T>
 requires(std::is_integral_v<T> && !std::is_same_v<T, bool>) std::string text_of(T number) {
   return std::to_string(number);
 }
+std::string text_of(const std::vector<std::string>& words) {
+  std::string text;
+  for (const std::string& word : words) text += (text.empty() ? "" : ", ") + word;
+  return text;
+}
 std::string text_of(const IntType& type) {
   return to_string(type);
 }

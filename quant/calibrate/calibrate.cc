@@ -36,7 +36,7 @@ class Measurement {
       : graph_(quantized.graph), inputs_(inputs), options_(options), baked_(bake(quantized)), executor_(baked_), observers_(graph_.values.size()) {
     for (ValueId id = 0; id < graph_.values.size(); ++id) {
       const auto& own = quantized.tensors[id];
-      if (!own || own->state != State::initial || sharing.source[id] != id) continue;
+      if (!own || own->state != State::initial || !sharing.begins(id)) continue;
       observers_[id] = make_observer(own->observer, grid_of(*own));
       phases_ = std::max(phases_, observers_[id]->phases());
     }
@@ -122,8 +122,8 @@ void set_rules(Quantized& quantized, const Sharing& sharing, const CalibrateOpti
   };
   for (const Node& node : graph.nodes) begin(node.output, target.storage.activation, target.quantize.activation);
   for (const ValueId id : graph.inputs) {
-    bool alone = true;
-    for (ValueId other = 0; other < graph.values.size(); ++other) alone &= sharing.source[other] != other || other == id || sharing.group[other] != sharing.group[id];
+    bool alone = !sharing.beside[id];
+    for (ValueId other = 0; other < graph.values.size(); ++other) alone &= !sharing.begins(other) || other == id || sharing.group[other] != sharing.group[id];
     begin(id, alone ? target.storage.input : target.storage.activation, alone ? target.quantize.input : target.quantize.activation);
     if (!graph.value(id).given) quantized.tensors[id]->round = target.quantize.input.round;
   }
@@ -133,7 +133,7 @@ void set_rules(Quantized& quantized, const Sharing& sharing, const CalibrateOpti
 std::vector<std::vector<ValueId>> members_of(const Quantized& quantized, const Sharing& sharing) {
   std::vector<std::vector<ValueId>> members(sharing.group.size());
   for (ValueId id = 0; id < sharing.group.size(); ++id) {
-    if (quantized.tensors[id] && sharing.source[id] == id) members[sharing.group[id]].push_back(id);
+    if (quantized.tensors[id] && sharing.begins(id)) members[sharing.group[id]].push_back(id);
   }
   return members;
 }
@@ -179,11 +179,27 @@ void share(Quantized& quantized, ValueId id, ValueId root, const std::string& by
   own.provenance = "shared with " + in_quotes(quantized.graph.value(root).name) + " (" + by + ")";
 }
 
+// The channels keep the scales of their roots.
+void list_scales(Quantized& quantized, ValueId id, const std::vector<ValueId>& roots, const std::string& by) {
+  TensorQuantization& own = *quantized.tensors[id];
+  own.root.reset();
+  own.axis = 1;
+  own.scale.clear();
+  std::vector<ValueId> named;
+  for (const ValueId root : roots) {
+    own.scale.push_back(quantized.tensors[root]->scale[0]);
+    if (std::find(named.begin(), named.end(), root) == named.end()) named.push_back(root);
+  }
+  own.provenance = "by channel, shared with " + names_of(quantized.graph, named) + " (" + by + ")";
+  const bool equal = std::all_of(own.scale.begin(), own.scale.end(), [&](float scale) { return scale == own.scale[0]; });
+  if (equal) own.axis.reset(), own.scale.resize(1);
+}
+
 void set_scales(Quantized& quantized, const Sharing& sharing, const Measurement& measured, size_t inputs) {
   const std::string over = " over " + std::to_string(inputs) + (inputs == 1 ? " input" : " inputs");
   for (ValueId id = 0; id < quantized.tensors.size(); ++id) {
     auto& own = quantized.tensors[id];
-    if (!own || own->state != State::initial || sharing.source[id] != id) continue;
+    if (!own || own->state != State::initial || !sharing.begins(id)) continue;
     set_scale(*own, measured.result(id));
     own->state = State::activated;
     own->provenance = own->observer + over;
@@ -209,8 +225,12 @@ void set_scales(Quantized& quantized, const Sharing& sharing, const Measurement&
   // Moved words keep all of their source's rule: storage and rounding too.
   for (const Node& node : quantized.graph.nodes) {
     if (!sharing.shares[node.output]) continue;
-    quantized.tensors[node.output] = quantized.tensors[sharing.source[node.output]];
-    share(quantized, node.output, root[sharing.group[node.output]], sharing.by[node.output]);
+    const std::vector<ValueId>& sources = sharing.sources[node.output];
+    quantized.tensors[node.output] = quantized.tensors[sources[0]];
+    std::vector<ValueId> roots;
+    for (const ValueId source : sources) roots.push_back(root[sharing.group[source]]);
+    share(quantized, node.output, roots[0], sharing.by[node.output]);
+    if (std::any_of(roots.begin(), roots.end(), [&](ValueId other) { return other != roots[0]; })) list_scales(quantized, node.output, roots, sharing.by[node.output]);
   }
 }
 
@@ -230,6 +250,7 @@ Quantized calibrate(Graph graph, const emu::Target& target, const InputSet& inpu
   }
   measurement.run();
   set_scales(quantized, sharing, measurement, inputs.count);
+  normalise_weights(quantized);
   fit_weights_to_multiplier(quantized);
   quantize_biases(quantized);
   return quantized;

@@ -135,6 +135,15 @@ emu::QScale pool_reciprocal_31(int64_t count) {
   return shifted_right(((int64_t{1} << (31 + k)) + (int64_t{1} << k)) / count, 31 + k);
 }
 
+emu::QScale average_with_first_cut(int64_t count) {
+  ASSAY_ASSERT(count >= 1 && count <= 65536);
+  uint8_t first = 1;
+  while ((int64_t{1} << (first - 1)) < count) ++first;
+  emu::QScale scale{((int64_t{16384} << first) / count + 1) / 2, emu::LeftShift{0}, emu::RightShift{13}};
+  scale.first = {first};
+  return scale;
+}
+
 emu::QScale average_factor_of_kernel(int height, int width) {
   ASSAY_ASSERT(height >= 1 && width >= 1 && height <= 1024 && width <= 1024);
   struct Fixed {
@@ -159,20 +168,22 @@ emu::QScale reciprocal(emu::CountScale form, int64_t count, int height, int widt
     case emu::CountScale::reciprocal_31: return pool_reciprocal_31(count);
     case emu::CountScale::floor_24: return {(int64_t{1} << 24) / count, emu::LeftShift{0}, emu::RightShift{24}};
     case emu::CountScale::factor: return average_factor_of_kernel(height, width);
+    case emu::CountScale::first_cut_15: return average_with_first_cut(count);
   }
   ASSAY_ASSERT(!"a CountScale without a scale of its own");
 }
 
 }  // namespace
 
-emu::QScale count_reciprocal(emu::CountScale form, int64_t count, int height, int width, const emu::Steps& steps) {
+std::optional<emu::QScale> count_reciprocal(emu::CountScale form, int64_t count, int height, int width, const emu::Steps& steps) {
   emu::QScale scale = reciprocal(form, count, height, width);
+  int places = scale.right.bits;
   for (const emu::Step& step : steps) {
-    const auto* right = std::get_if<emu::ShiftRight>(&step);
-    if (right == nullptr || !right->amount) continue;
-    ASSAY_ASSERT(scale.right.bits >= right->amount->bits);
-    scale.right.bits = static_cast<uint8_t>(scale.right.bits - right->amount->bits);
+    if (const auto* right = std::get_if<emu::ShiftRight>(&step); right != nullptr && right->amount) places -= right->amount->bits;
+    if (const auto* left = std::get_if<emu::ShiftLeft>(&step); left != nullptr && left->amount) places += left->amount->bits;
   }
+  if (places < 0 || places > emu::kMaxShiftBits) return std::nullopt;
+  scale.right.bits = static_cast<uint8_t>(places);
   return scale;
 }
 

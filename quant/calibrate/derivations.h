@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -69,7 +70,12 @@ emu::QScale pool_reciprocal_31(int64_t count);
 // below ceil(log2(128 * height * width)), of equals the smaller shift. Source: Xilinx/Vitis-AI src/vai_library/cpu_task/ops/avgpool.
 emu::QScale average_factor_of_kernel(int height, int width);
 
-// 1 / count by itself as `form` says (any but `ratio`), less the right shifts that stand in `steps`. height and width are the kernel's, for a factor of its size.
-emu::QScale count_reciprocal(emu::CountScale form, int64_t count, int height, int width, const emu::Steps& steps);
+// 1 / count as a first cut of c = ceil(log2(count)) + 1 bits and a multiplier of 15: round(2^(13 + c) / count), half_away, in 2^14 .. 2^15 - 1; right = 13. count >= 1, at most
+// 2^16. Source: integral_buffer.c of an open library for a DSP (docs/arithmetic.md), which divides 2^(14 + c) by the count toward zero and halves that, ties up: the same.
+emu::QScale average_with_first_cut(int64_t count);
+
+// 1 / count by itself as `form` says (any but `ratio`), less the right shifts that stand in `steps` and more by the left
+// ones; none where that is no right shift any more. height and width are the kernel's, for a factor of its size.
+std::optional<emu::QScale> count_reciprocal(emu::CountScale form, int64_t count, int height, int width, const emu::Steps& steps);
 
 }  // namespace assay::quant

@@ -8,7 +8,7 @@ namespace assay::quant {
 namespace {
 
 std::vector<Ratio> ratios_of(const Quantized& quantized, const Node& node) {
-  const double scale_x = quantized.tensors[node.inputs[0]]->scale[0], scale_y = quantized.tensors[node.output]->scale[0];
+  const double scale_x = reference_scale(*quantized.tensors[node.inputs[0]]), scale_y = quantized.tensors[node.output]->scale[0];
   std::vector<Ratio> ratios;
   for (const float scale : quantized.tensors[node.inputs[1]]->scale) ratios.push_back({{scale_x, scale}, {scale_y}});
   return ratios;
@@ -35,7 +35,7 @@ double value_of(const emu::QScale& scale, const emu::Steps& steps) {
 bool fit(Quantized& quantized, const Node& node, const emu::Steps& steps) {
   const emu::MultiplierRule& rule = quantized.target.multiplier;
   TensorQuantization& weight = *quantized.tensors[node.inputs[1]];
-  const double scale_x = quantized.tensors[node.inputs[0]]->scale[0], scale_y = quantized.tensors[node.output]->scale[0];
+  const double scale_x = reference_scale(*quantized.tensors[node.inputs[0]]), scale_y = quantized.tensors[node.output]->scale[0];
   std::string problem;
   std::vector<emu::QScale> scales;
   if (cuts_first(steps)) {

@@ -10,14 +10,14 @@
 namespace assay::quant {
 namespace {
 
-constexpr size_t kBins = 4096;
+constexpr size_t kKlBins = 4096;
 constexpr size_t kEmptied = 8;  // int(4096 * 0.002)
 constexpr double kEpsilon = 1e-30;
-constexpr double kMinScale = 1e-8;
+constexpr double kKlMinScale = 1e-8;
 
 class Kl final : public HistogramObserver {
  public:
-  explicit Kl(const Grid& grid) : HistogramObserver(grid, kBins), levels_(size_t{1} << (grid.bits - 1)) {}
+  explicit Kl(const Grid& grid) : HistogramObserver(grid, kKlBins), levels_(size_t{1} << (grid.bits - 1)) {}
 
   ScaleAndOffset result() const override {
     std::vector<double> histogram = counts();
@@ -27,7 +27,7 @@ class Kl final : public HistogramObserver {
     for (const double count : histogram) total += count;
     size_t best = levels_;
     double least = HUGE_VAL;
-    for (size_t range = levels_; range <= kBins; range += levels_) {
+    for (size_t range = levels_; range <= kKlBins; range += levels_) {
       const double found = divergence(histogram, range, total);
       if (found < least) {
         least = found;
@@ -36,8 +36,8 @@ class Kl final : public HistogramObserver {
     }
     const double threshold = static_cast<double>(best) * bin_width();
     if (grid().encoding != emu::Encoding::range) return encode(-threshold, threshold, grid());
-    double scale = static_cast<double>(best) / kBins * bin_width() * (static_cast<double>(kBins) / static_cast<double>(levels_));
-    scale = std::max(scale, kMinScale);
+    double scale = static_cast<double>(best) / kKlBins * bin_width() * (static_cast<double>(kKlBins) / static_cast<double>(levels_));
+    scale = std::max(scale, kKlMinScale);
     if (grid().kind == emu::ScaleKind::power_of_two) scale = round_to_power_of_two(scale, emu::Round::half_up);
     return {static_cast<float>(scale), 0};
   }
@@ -46,7 +46,7 @@ class Kl final : public HistogramObserver {
   // Distributions are float32 and their sum double; PyTorch's order of the float32 sum is not specified, so that one is made in double and rounded once.
   double divergence(const std::vector<double>& histogram, size_t range, double total) const {
     double beyond = 0;
-    for (size_t i = range; i < kBins; ++i) beyond += histogram[i];
+    for (size_t i = range; i < kKlBins; ++i) beyond += histogram[i];
     const std::vector<float> drawn = redraw(histogram, range);
     double drawn_sum = 0;
     for (const float value : drawn) drawn_sum += static_cast<double>(value);

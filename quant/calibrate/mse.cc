@@ -10,7 +10,7 @@
 namespace assay::quant {
 namespace {
 
-constexpr int64_t kBins = 2048;
+constexpr int64_t kMseBins = 2048;
 constexpr int64_t kStartInterval = 8;
 
 // Bins [start, end) in `levels` steps of `step` bins.
@@ -22,7 +22,7 @@ struct Candidate {
 
 class Mse final : public HistogramObserver {
  public:
-  explicit Mse(const Grid& grid) : HistogramObserver(grid, kBins), levels_(grid.high - grid.low + 1) {}
+  explicit Mse(const Grid& grid) : HistogramObserver(grid, kMseBins), levels_(grid.high - grid.low + 1) {}
 
   ScaleAndOffset result() const override {
     double total = 0;
@@ -47,22 +47,22 @@ class Mse final : public HistogramObserver {
 
   // In PPQ's order: the first of equal losses wins.
   std::vector<Candidate> candidates() const {
-    std::vector<Candidate> all{candidate(0, kBins / levels_ + 1)};
+    std::vector<Candidate> all{candidate(0, kMseBins / levels_ + 1)};
     const auto add_steps = [&](int64_t start) {
-      for (int64_t step = 1; step <= kBins / levels_ && candidate(start, step).end <= kBins + levels_; ++step) all.push_back(candidate(start, step));
+      for (int64_t step = 1; step <= kMseBins / levels_ && candidate(start, step).end <= kMseBins + levels_; ++step) all.push_back(candidate(start, step));
     };
     if (symmetric()) {
       add_steps(0);
       return all;
     }
-    for (int64_t start = 0; start < kBins && static_cast<double>(start) * bin_width() + min() <= 0; start += kStartInterval) add_steps(start);
+    for (int64_t start = 0; start < kMseBins && static_cast<double>(start) * bin_width() + min() <= 0; start += kStartInterval) add_steps(start);
     return all;
   }
 
   // Distances in bins: outside the range to its edge, inside to the nearer edge of the step.
   double loss(const Candidate& range, double total) const {
     double sum = 0;
-    for (int64_t i = 0; i < kBins; ++i) {
+    for (int64_t i = 0; i < kMseBins; ++i) {
       const double count = counts()[static_cast<size_t>(i)];
       if (count == 0) continue;
       double error = 0;
@@ -87,8 +87,8 @@ class Mse final : public HistogramObserver {
 
 std::unique_ptr<RangeObserver> make_mse(const Grid& grid) {
   // With more levels than bins PPQ's only candidate lies far outside the data.
-  if (grid.high - grid.low + 1 > kBins) {
-    throw InputError("observer 'mse' has " + std::to_string(kBins) + " bins and cannot choose among " + std::to_string(grid.high - grid.low + 1) +
+  if (grid.high - grid.low + 1 > kMseBins) {
+    throw InputError("observer 'mse' has " + std::to_string(kMseBins) + " bins and cannot choose among " + std::to_string(grid.high - grid.low + 1) +
                      " levels; use percentile or minmax");
   }
   return std::make_unique<Mse>(grid);

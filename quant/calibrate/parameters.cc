@@ -6,6 +6,7 @@
 #include "emu/base/error.h"
 #include "quant/calibrate/fit_weights.h"
 #include "quant/exact/fp32_constants.h"
+#include "quant/fake_quantize.h"
 
 namespace assay::quant {
 namespace {
@@ -36,24 +37,38 @@ ScaleAndOffset observe(RangeObserver& observer, const FloatTensor& tensor) {
   return observer.result();
 }
 
+// Each run of `group` channels takes the greatest of its scales, which is that of all their values together.
+void share_in_groups(std::vector<float>& scales, size_t group) {
+  ASSAY_ASSERT(group > 0);
+  for (size_t first = 0; first < scales.size(); first += group) {
+    const auto begin = scales.begin() + static_cast<std::ptrdiff_t>(first), end = scales.begin() + static_cast<std::ptrdiff_t>(std::min(first + group, scales.size()));
+    std::fill(begin, end, *std::max_element(begin, end));
+  }
+}
+
 TensorQuantization of_weight(const emu::Target& target, const Operator& op, const FloatTensor& weight) {
   TensorQuantization own = by_rule(target.storage.weight, target.quantize.weight);
   own.state = State::activated;
   if (!own.scale.empty()) return own;
   const std::optional<int64_t> axis = channel_axis(op, weight.shape);
-  if (target.quantize.weight.granularity == emu::Granularity::per_tensor || !axis) {
+  const emu::WeightRule& rule = target.quantize.weight;
+  if (rule.granularity == emu::Granularity::per_tensor || !axis) {
     set_scale(own, observe(*make_observer(own.observer, grid_of(own)), weight));
     own.provenance = own.observer + " of the weight";
     return own;
   }
   if (own.symmetry != emu::Symmetry::symmetric) {
-    throw InputError("target '" + target.name +
-                     "': quantize.weight.granularity = \"per_channel\" needs quantize.weight.symmetry = \"symmetric\", because a tensor has one zero point");
+    throw InputError("target '" + target.name + "': quantize.weight.granularity = \"" + std::string(to_string(rule.granularity)) +
+                     "\" needs quantize.weight.symmetry = \"symmetric\", because a tensor has one zero point");
   }
   own.axis = axis;
   own.observer = "minmax";
   own.scale = per_channel_scales(weight, *axis, grid_of(own));
   own.provenance = "minmax of each channel of the weight";
+  if (rule.granularity == emu::Granularity::per_group) {
+    share_in_groups(own.scale, rule.group);
+    own.provenance = "minmax of each " + std::to_string(rule.group) + " channels of the weight";
+  }
   return own;
 }
 
@@ -97,7 +112,7 @@ TensorQuantization of_bias(const Quantized& quantized, const Node& node) {
   own.storage = quantized.target.storage.bias;
   own.kind = x.kind == w.kind ? x.kind : emu::ScaleKind::real;
   own.round = quantized.target.quantize.bias_round;
-  for (const float scale : w.scale) own.scale.push_back(x.scale[0] * scale);
+  for (const float scale : w.scale) own.scale.push_back(reference_scale(x) * scale);
   if (quantized.target.quantize.bias_scale == emu::BiasScale::power_of_two) return own_power_of_two(quantized, *graph.value(node.inputs[2]).constant, own);
   if (own.scale.size() > 1) own.axis = 0;
   // After a first cut the accumulator's steps, in which the bias is stored, are so much greater; the cut is one for all channels.
@@ -200,6 +215,21 @@ void quantize_parameters(Quantized& quantized) {
       const bool is_weight = i == 1 && is_weighted(node.op);
       quantized.tensors[node.inputs[i]] = is_weight ? of_weight(quantized.target, node.op, *constant) : of_operand(quantized.target, *constant);
     }
+  }
+}
+
+void normalise_weights(Quantized& quantized) {
+  for (const Node& node : quantized.graph.nodes) {
+    if (!is_weighted(node.op)) continue;
+    const TensorQuantization& x = *quantized.tensors[node.inputs[0]];
+    if (x.scale.size() == 1) continue;
+    const auto* conv = std::get_if<Conv>(&node.op);
+    InputFactor input{conv != nullptr ? 1 : 0, conv != nullptr ? conv->groups : 1, {}};
+    for (const float scale : x.scale) input.factor.push_back(scale / reference_scale(x));
+    TensorQuantization& weight = quantized.tensors[node.inputs[1]].value();
+    weight = of_weight(quantized.target, node.op, normalised(*quantized.graph.value(node.inputs[1]).constant, input));
+    weight.input_factor = std::move(input);
+    weight.provenance += ", normalised to the scales of its input's channels";
   }
 }
 

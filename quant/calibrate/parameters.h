@@ -23,6 +23,9 @@ void set_scale(TensorQuantization& quantization, const ScaleAndOffset& found);
 // Quantizes every constant except biases; those stay without.
 void quantize_parameters(Quantized& quantized);
 
+// Once the scales of activations are known: the weights whose input's channels have scales of their own, quantized anew with an input_factor.
+void normalise_weights(Quantized& quantized);
+
 // The biases, once the scales of activations are known, but those that the target adds in binary32, which stay real. A bias that leaves its storage saturates, and its provenance
 // says so.
 void quantize_biases(Quantized& quantized);

@@ -1,6 +1,8 @@
 #include "quant/exact/ratio.h"
 
+#include <algorithm>
 #include <boost/multiprecision/cpp_int.hpp>
+#include <climits>
 #include <cmath>
 
 #include "emu/base/error.h"
@@ -118,10 +120,26 @@ std::optional<emu::QScale> by_shifting(const Fraction& fraction, const Form& for
   return std::nullopt;
 }
 
+// Of all 31 bits first; a carry there is halved.
+cpp_int narrowed(const Fraction& fraction, int bits, emu::Round mode, int& n) {
+  constexpr int kWide = 31;
+  n = kWide - 1 - exponent_of(fraction);
+  cpp_int wide = rounded(fraction, n, mode);
+  if (wide == cpp_int(1) << kWide) wide >>= 1, --n;
+  n -= kWide - bits;
+  const cpp_int most = (cpp_int(1) << bits) - 1, half = cpp_int(1) << (kWide - bits - 1);
+  return std::min(most, cpp_int((wide + half) >> (kWide - bits)));
+}
+
 std::optional<emu::QScale> by_multiplying(const Fraction& fraction, const Form& form, const emu::MultiplierRule& rule, std::string& problem) {
   if (fraction.top == 0) return emu::QScale{0, emu::LeftShift{0}, emu::RightShift{0}};
   int n = std::min(rule.bits - 1 - exponent_of(fraction), form.highest);
   cpp_int multiplier = rounded(fraction, n, rule.round);
+  if (rule.form == emu::MultiplierForm::narrowed) {
+    int own = 0;
+    const cpp_int fewer = narrowed(fraction, rule.bits, rule.round, own);
+    if (own <= form.highest) multiplier = fewer, n = own;
+  }
   if (multiplier == cpp_int(1) << rule.bits) {
     multiplier >>= 1;
     --n;
@@ -132,6 +150,16 @@ std::optional<emu::QScale> by_multiplying(const Fraction& fraction, const Form& 
   }
   const auto magnitude = static_cast<int64_t>(multiplier);
   return scale_of(fraction.negative ? -magnitude : magnitude, n);
+}
+
+std::optional<emu::QScale> by_fixed_point(const Fraction& fraction, const emu::MultiplierRule& rule, std::string& problem) {
+  const cpp_int multiplier = rounded(fraction, rule.max_right.bits, rule.round);
+  if (multiplier >= cpp_int(1) << rule.bits) {
+    problem = "is too large for a multiplier of " + std::to_string(rule.bits) + " bits and a right shift of " + std::to_string(rule.max_right.bits);
+    return std::nullopt;
+  }
+  const auto magnitude = static_cast<int64_t>(multiplier);
+  return scale_of(fraction.negative ? -magnitude : magnitude, rule.max_right.bits);
 }
 
 std::optional<emu::QScale> by_nearest(const Fraction& fraction, const Form& form, const emu::MultiplierRule& rule, std::string& problem) {
@@ -199,7 +227,27 @@ std::optional<emu::QScale> decompose(const Ratio& ratio, const emu::Steps& steps
   }
   const Fraction fraction = exactly(formed_in(ratio, rule.ratio), form.immediate);
   if (rule.form == emu::MultiplierForm::nearest && form.multiplies) return by_nearest(fraction, form, rule, problem);
+  if (rule.form == emu::MultiplierForm::fixed_point && form.multiplies) return by_fixed_point(fraction, rule, problem);
   return rule.bits > 1 && form.multiplies ? by_multiplying(fraction, form, rule, problem) : by_shifting(fraction, form, problem);
+}
+
+std::vector<emu::QScale> decompose_together(const std::vector<Ratio>& ratios, const emu::Steps& steps, const emu::MultiplierRule& rule, std::string& problem) {
+  std::vector<emu::QScale> scales;
+  int n = INT_MAX;
+  for (const Ratio& ratio : ratios) {
+    const auto scale = decompose(ratio, steps, rule, problem);
+    if (!scale) return {};
+    if (scale->multiplier != 0) n = std::min(n, scale->right.bits - scale->left.bits);
+    scales.push_back(*scale);
+  }
+  const Form form = form_of(steps, rule);
+  for (size_t i = 0; i < ratios.size() && n != INT_MAX; ++i) {
+    Ratio scaled = formed_in(ratios[i], rule.ratio);
+    scaled.exponent += form.immediate + n;
+    const int64_t most = (int64_t{1} << rule.bits) - 1;
+    scales[i] = scale_of(round_ratio(scaled, rule.round, -most, most), n);
+  }
+  return scales;
 }
 
 std::optional<emu::QScale> decompose_divided(const Ratio& ratio, const emu::MultiplierRule& rule, std::string& problem) {

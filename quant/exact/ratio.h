@@ -33,11 +33,17 @@ Ratio formed_in(const Ratio& ratio, emu::RatioFormat format);
 //   multiplier * 2^left / 2^right * 2^(immediate left shifts) / 2^(immediate right shifts) ~ ratio
 //
 // Steps that multiply: |multiplier| in [2^(bits-1), 2^bits), rounded once from the exact ratio with rule.round; a carry out of the top is halved, exactly. Where the right
-// shift would exceed rule.max_right (0 where the steps have no `shift_right scale`), the multiplier has fewer bits, down to 0. Steps that do not multiply, and rules of one
-// bit: the ratio must be a power of two that the shifts can make. Form `nearest`: the legal pair of multiplier and right shift whose value is nearest, right shifts between
-// rule.min_right and rule.max_right; where steps have `shift_right first`, up to rule.max_first more, and `first` is the least that leaves a legal second cut. nullopt: no QScale
-// can stand for it, and `problem` says why in words.
+// shift would exceed rule.max_right (0 where the steps have no `shift_right scale`), the multiplier has fewer bits, down to 0. Form `narrowed`: rounded so to 31 bits, then half_up
+// to rule.bits, 2^bits - 1 where that would carry. (Source: MultiplyByQuantizedMultiplier for 64-bit sums, tensorflow/tflite-micro tensorflow/lite/kernels/internal/common.cc.)
+// Form `fixed_point`: the right shift is rule.max_right, the multiplier round(ratio * 2^right), below 2^bits. Steps that do not multiply, and rules of one bit: the ratio must be a
+// power of two that the shifts can make. Form `nearest`: the legal pair of multiplier and right shift whose value is nearest, right shifts between rule.min_right and
+// rule.max_right; where steps have `shift_right first`, up to rule.max_first more, and `first` is the least that leaves a legal second cut. nullopt: no QScale can stand for it,
+// and `problem` says why in words.
 std::optional<emu::QScale> decompose(const Ratio& ratio, const emu::Steps& steps, const emu::MultiplierRule& rule, std::string& problem);
+
+// The same for several ratios that share their shifts, those of the one whose magnitude is greatest: the others' multipliers have fewer bits. Form `normalised`, steps that
+// multiply.
+std::vector<emu::QScale> decompose_together(const std::vector<Ratio>& ratios, const emu::Steps& steps, const emu::MultiplierRule& rule, std::string& problem);
 
 // The same for emu::divide_scaled, which applies multiplier, left and right shift at once. A power of two keeps multiplier 1: all forms of it give the same bits there.
 std::optional<emu::QScale> decompose_divided(const Ratio& ratio, const emu::MultiplierRule& rule, std::string& problem);

@@ -11,7 +11,7 @@ Graph bake(const Quantized& quantized) {
   }
   for (Node& node : baked.nodes) {
     auto* pad = std::get_if<Pad>(&node.op);
-    if (pad == nullptr || !quantized.tensors[node.output] || quantized.tensors[node.output]->scale.empty()) continue;
+    if (pad == nullptr || pad->value == 0 || !quantized.tensors[node.output] || quantized.tensors[node.output]->scale.empty()) continue;
     FloatTensor value({1}, {pad->value});
     fake_quantize(value, *quantized.tensors[node.output]);
     pad->value = value.data[0];

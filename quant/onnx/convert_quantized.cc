@@ -232,8 +232,8 @@ void convert_quantize(const Call& call, Builder& builder) {
   if (!before) builder.give(x, given);
   if (!before || *before == given) return builder.alias(call, 0, x);
   if (!call.argument(0).dequantized) throw Unsupported("its input " + quoted(call, 0) + " is quantized twice, with different scales", {});
-  constexpr float kHighest = std::numeric_limits<float>::max();
-  builder.result(call, 0, Clip{-kHighest, kHighest}, {x}, call.shape(0));
+  constexpr float kLargest = std::numeric_limits<float>::max();
+  builder.result(call, 0, Clip{-kLargest, kLargest}, {x}, call.shape(0));
   builder.give(*builder.made(call.node.outputs[0]), given);
 }
 

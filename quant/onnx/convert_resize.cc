@@ -14,19 +14,19 @@ namespace assay::quant {
 namespace {
 
 // numerator / denominator, both positive, below 2^48.
-struct Fraction {
+struct ScaleFraction {
   int64_t numerator = 1, denominator = 1;
 };
 
 constexpr int64_t kMaxExtent = int64_t{1} << 20;
 
-Fraction exact(float scale) {
+ScaleFraction exact(float scale) {
   if (!(scale >= 0x1p-20F && scale <= 0x1p20F)) throw InputError("its scale " + std::to_string(scale) + " must be between 2^-20 and 2^20");
   int exponent = 0;
   auto mantissa = static_cast<int64_t>(std::ldexp(std::frexp(scale, &exponent), 24));
   exponent -= 24;
   for (; exponent < 0 && mantissa % 2 == 0; ++exponent) mantissa /= 2;
-  return exponent < 0 ? Fraction{mantissa, int64_t{1} << -exponent} : Fraction{mantissa << exponent, 1};
+  return exponent < 0 ? ScaleFraction{mantissa, int64_t{1} << -exponent} : ScaleFraction{mantissa << exponent, 1};
 }
 
 Wide floor_of(Wide numerator, Wide denominator) {
@@ -39,7 +39,7 @@ struct Rules {
 };
 
 // The source index of output index o on an axis.
-int64_t source_of(int64_t o, int64_t in, int64_t out, const Fraction& scale, const Rules& rules) {
+int64_t source_of(int64_t o, int64_t in, int64_t out, const ScaleFraction& scale, const Rules& rules) {
   Wide top = 0, bottom = 1;  // the source position
   if (rules.coordinates == "align_corners") {
     if (out > 1) {
@@ -69,7 +69,7 @@ int64_t source_of(int64_t o, int64_t in, int64_t out, const Fraction& scale, con
   return static_cast<int64_t>(std::clamp<Wide>(source, 0, in - 1));
 }
 
-Rules rules_of(const Call& call, const Fraction& scale) {
+Rules rules_of(const Call& call, const ScaleFraction& scale) {
   if (call.node.type == "Upsample" || call.opset < 11) return {"asymmetric", scale.numerator < scale.denominator ? "ceil" : "floor"};
   Rules rules{call.node.text("coordinate_transformation_mode", "half_pixel"), call.node.text("nearest_mode", "round_prefer_floor")};
   // TensorFlow's old name for half_pixel of nearest neighbours was dropped in opset 13; half_pixel with 0 at a single output is PyTorch's.
@@ -85,7 +85,7 @@ Rules rules_of(const Call& call, const Fraction& scale) {
 
 // Scales or sizes, one per axis of the input.
 struct Wanted {
-  std::vector<Fraction> scales;
+  std::vector<ScaleFraction> scales;
   Shape out;
 };
 
@@ -114,11 +114,11 @@ Wanted wanted_of(const Call& call) {
   }
   const size_t count = scales.empty() ? sizes.size() : scales.size();
   if (count != axes.size()) throw InputError("it has " + std::to_string(count) + " scales or sizes for " + std::to_string(axes.size()) + " axes");
-  Wanted wanted{std::vector<Fraction>(x.size()), x};
+  Wanted wanted{std::vector<ScaleFraction>(x.size()), x};
   for (size_t i = 0; i < count; ++i) {
     const auto axis = static_cast<size_t>(normalized_axis(axes[i], call.rank(0)));
     if (!scales.empty()) {
-      const Fraction scale = exact(scales[i]);
+      const ScaleFraction scale = exact(scales[i]);
       wanted.scales[axis] = scale;
       wanted.out[axis] = static_cast<int64_t>(floor_of(Wide{x[axis]} * scale.numerator, scale.denominator));
     } else {

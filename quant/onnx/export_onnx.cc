@@ -60,14 +60,21 @@ class Exporter {
     std::vector<std::string> problems;
     const auto look = [&](ValueId id) {
       const emu::IntType type = rule(id).storage.type;
+      if (rule(id).input_factor) {
+        problems.push_back("weight '" + graph_.value(id).name + "' is normalised to the scales of its input's channels; ONNX has scales per channel on one axis of a weight only");
+      }
       if (onnx_type_of(type) == 0) problems.push_back("tensor '" + graph_.value(id).name + "' is " + to_string(type) + "; ONNX quantizes to s8, u8 and (biases) s32");
     };
-    for (const ValueId id : graph_.inputs) look(id);
+    const auto look_whole = [&](ValueId id) {
+      look(id);
+      if (rule(id).scale.size() > 1) problems.push_back("tensor '" + graph_.value(id).name + "' has channels with scales of their own; ONNX's operators on integers take one");
+    };
+    for (const ValueId id : graph_.inputs) look_whole(id);
     for (const Node& node : graph_.nodes) {
       for (const ValueId id : node.inputs) {
         if (graph_.is_constant(id) && is_quantized(id)) look(id);
       }
-      look(node.output);
+      look_whole(node.output);
     }
     if (!problems.empty()) throw Unsupported("the quantized model has no ONNX form", problems);
   }

@@ -23,9 +23,9 @@ void give_sources(Graph& graph) {
 
 // A limit in words as the real number that it stands for; beyond the type's words it limits nothing.
 float real_limit(float word, const GivenQuantization& given) {
-  constexpr float kHighest = std::numeric_limits<float>::max();
-  if (word <= static_cast<float>(given.type.min())) return -kHighest;
-  if (word >= static_cast<float>(given.type.max())) return kHighest;
+  constexpr float kLargest = std::numeric_limits<float>::max();
+  if (word <= static_cast<float>(given.type.min())) return -kLargest;
+  if (word >= static_cast<float>(given.type.max())) return kLargest;
   return (word - static_cast<float>(given.zero_point)) * given.scale[0];
 }
 
@@ -70,7 +70,7 @@ void give_moved(Graph& graph, size_t first) {
 
 void settle_given(Graph& graph) {
   give_sources(graph);
-  constexpr float kHighest = std::numeric_limits<float>::max();
+  constexpr float kLargest = std::numeric_limits<float>::max();
   std::vector<Node> nodes;
   for (Node& node : graph.nodes) {
     const std::optional<GivenQuantization> from = graph.value(node.inputs[0]).given;
@@ -87,7 +87,7 @@ void settle_given(Graph& graph) {
     const std::string name = node.name, type = node.onnx_type;
     node.output = moved;
     nodes.push_back(std::move(node));
-    nodes.push_back({name + "/requantize", type, Clip{-kHighest, kHighest}, {}, {moved}, output});
+    nodes.push_back({name + "/requantize", type, Clip{-kLargest, kLargest}, {}, {moved}, output});
   }
   graph.nodes = std::move(nodes);
 }

@@ -10,6 +10,8 @@
 namespace assay::quant {
 namespace {
 
+constexpr int64_t kMostCounted = 65536;  // of reciprocals that are made for a window's count
+
 // By count, 0 to the kernel's area: whether some window has it.
 std::vector<bool> counts_of(const AveragePool& op, const Shape& x, const Shape& y) {
   const int64_t area = op.kernel[0] * op.kernel[1];
@@ -32,6 +34,24 @@ std::vector<bool> counts_of(const AveragePool& op, const Shape& x, const Shape& 
 emu::Accumulator sum_of(ValueId x, const Lowering& lowering) {
   const emu::Accumulator& accumulator = lowering.target().accumulate.accumulator;
   return lowering.quantization(x).storage.type.is_float() ? accumulator : accumulator.alone();
+}
+
+// Times floor(2^16 / width), cut by 16 bits, times floor(2^16 / height), cut by 16 bits; then the rest.
+emu::Steps by_both_axes(const AveragePool& op, const emu::AverageRule& rule) {
+  emu::Steps steps;
+  for (const size_t axis : {1U, 0U}) {
+    steps.push_back(emu::Multiply{(int64_t{1} << 16) / op.kernel[axis]});
+    steps.push_back(emu::ShiftRight{emu::RightShift{16}, rule.round});
+  }
+  steps.insert(steps.end(), rule.steps.begin(), rule.steps.end());
+  return steps;
+}
+
+// The words themselves are summed where the target keeps the zero point in.
+Wide largest_summand(ValueId x, bool keeps, const Lowering& lowering) {
+  if (!keeps) return lowering.magnitude_of(x);
+  const auto& storage = lowering.quantization(x).storage;
+  return std::max(Wide{storage.high}, -Wide{storage.low});
 }
 
 }  // namespace
@@ -63,21 +83,30 @@ FloatTensor evaluate(const AveragePool& op, const Inputs& inputs, const Shape& o
 }
 
 // divide: s_x / s_y beside the division by the count. reciprocal: s_x / (s_y * count), or 1 / count alone where the scale is shared; one entry per count where counts differ.
+// axis_reciprocals: two fixed multiplications, which stand in the Program's steps.
 void lower(const AveragePool& op, const Node& node, Lowering& lowering) {
   const auto* rule = lowering.rule(node, lowering.target().average_pool, "average_pool");
   if (rule == nullptr) return;
   const ValueId x = node.inputs[0];
   if (rule->inputs == emu::InputScales::joint) check_copies(node, lowering);
-  const float scale_x = lowering.scale_of(x), scale_y = lowering.scale_of(node.output);
+  // Channels with scales of their own keep them, so that their ratio is 1.
+  const bool keeps = rule->inputs == emu::InputScales::joint && lowering.quantization(x).scale.size() > 1;
+  const float scale_x = keeps ? 1.0F : lowering.scale_of(x), scale_y = keeps ? 1.0F : lowering.scale_of(node.output);
   const int64_t area = op.kernel[0] * op.kernel[1];
-  // A factor of the kernel's size divides by its area, wherever the window lies.
-  const bool whole = op.include_pad || rule->count_scale == emu::CountScale::factor;
-  emu::AveragePool pool{lowering.operand(x), op.kernel, op.stride, op.pads, whole, lowering.zero_point_of(x), sum_of(x, lowering), std::nullopt, {}};
-  lowering.check_accumulator(node, pool.acc, lowering.magnitude_of(x) * area);
+  // Factors of the kernel's size divide by its area, wherever the window lies.
+  const bool by_axes = rule->form == emu::AverageForm::axis_reciprocals, keeps_zero = rule->zero_point == emu::ZeroPoints::kept;
+  const bool whole = op.include_pad || rule->count_scale == emu::CountScale::factor || by_axes;
+  emu::AveragePool pool{lowering.operand(x), op.kernel, op.stride, op.pads, whole, lowering.zero_point_of(x), std::nullopt, sum_of(x, lowering), std::nullopt, {}};
+  if (keeps_zero) pool.base = pool.zx;
+  lowering.check_accumulator(node, pool.acc, largest_summand(x, keeps_zero, lowering) * area);
   const char* const key = "ops.average_pool.steps";
   if (rule->form == emu::AverageForm::divide) {
     pool.divide = rule->round;
-    pool.requant = lowering.requant(node, lowering.divided_scale(node, {{scale_x}, {scale_y}}), rule->steps, key);
+    pool.requant = lowering.requant(node, lowering.divided_scale(node, {{scale_x}, {scale_y}}, key), rule->steps, key);
+    return lowering.emit(node, pool);
+  }
+  if (by_axes) {
+    pool.requant = lowering.requant(node, lowering.scales(std::vector<emu::QScale>{{1, {0}, {0}}}), by_both_axes(op, *rule), key);
     return lowering.emit(node, pool);
   }
   // What the forms of 1 / count are made for (derivations.h).
@@ -98,7 +127,10 @@ void lower(const AveragePool& op, const Node& node, Lowering& lowering) {
     if (rule->count_scale == emu::CountScale::ratio) {
       ratios.push_back({{scale_x}, {scale_y, static_cast<double>(count)}});
     } else {
-      own.push_back(count_reciprocal(rule->count_scale, count, static_cast<int>(op.kernel[0]), static_cast<int>(op.kernel[1]), rule->steps));
+      if (count > kMostCounted) return lowering.forbid(node, "ops.average_pool.count_scale is made for windows of at most 65536 elements");
+      const auto scale = count_reciprocal(rule->count_scale, count, static_cast<int>(op.kernel[0]), static_cast<int>(op.kernel[1]), rule->steps);
+      if (!scale) return lowering.forbid(node, std::string(key) + " with ops.average_pool.count_scale: the fixed shifts are more than the reciprocal's");
+      own.push_back(*scale);
     }
   }
   pool.requant = own.empty() ? lowering.requant(node, ratios, rule->steps, key) : lowering.requant(node, lowering.scales(own), rule->steps, key);

@@ -57,8 +57,8 @@ SumScales normalised_scales(const emu::AddRule& rule, const Node& node, Lowering
 }
 
 // r_a = s_a / s_y, r_b = s_b / s_y, n such that the larger times 2^n has operand_bits bits: operands times round(r * 2^n), the sum times 2^-n.
-SumScales common_shift_scales(const emu::AddRule& rule, const Node& node, Lowering& lowering) {
-  const emu::MultiplierRule& multiplier = lowering.target().multiplier;
+SumScales common_shift_scales(const emu::AddRule& rule, const Node& node, bool subtracts, Lowering& lowering) {
+  const emu::MultiplierRule& multiplier = emu::multiplier_of(lowering.target(), "ops.add");
   const ValueId a = node.inputs[0], b = node.inputs[1];
   const float scale_y = lowering.scale_of(node.output);
   const auto formed = [&](ValueId id) { return formed_in({{lowering.scale_of(id)}, {scale_y}}, multiplier.ratio); };
@@ -72,7 +72,14 @@ SumScales common_shift_scales(const emu::AddRule& rule, const Node& node, Loweri
   };
   SumScales scales;
   scales.a = operand(ratio_a, a, scales.worst_a), scales.b = operand(ratio_b, b, scales.worst_b);
-  scales.requant = lowering.requant(node, {{{1.0}, {}, -shift}}, rule.steps, "ops.add.steps");
+  const std::vector<emu::QScale> sum = lowering.entries_for(node, {{{1.0}, {}, -shift}}, rule.steps, "ops.add.steps");
+  if (sum.empty()) return scales;
+  const auto brought = [&](ValueId id, emu::ScaleRef scale) { return lowering.zero_point_of(id) * lowering.entries(scale)[0].multiplier; };
+  const int64_t of_b = brought(b, scales.b);
+  const emu::Steps steps = rule.zero_points == emu::ZeroPoints::subtracted
+                               ? rule.steps
+                               : emu::kept_sum(rule.steps, brought(a, scales.a) + (subtracts ? -of_b : of_b), lowering.zero_point_of(node.output), sum[0].right);
+  scales.requant = lowering.requant(node, lowering.scales(sum), steps, "ops.add.steps");
   return scales;
 }
 
@@ -93,7 +100,7 @@ void lower_add(const Node& node, Lowering& lowering) {
   }
   const size_t problems = lowering.forbidden();
   const SumScales scales = ends_in_fp32(rule->operand_steps)                        ? fp32_scales(*rule, node, lowering)
-                           : rule->operand_scale == emu::OperandScale::common_shift ? common_shift_scales(*rule, node, lowering)
+                           : rule->operand_scale == emu::OperandScale::common_shift ? common_shift_scales(*rule, node, std::is_same_v<Instruction, emu::Sub>, lowering)
                                                                                     : normalised_scales(*rule, node, lowering);
   if (lowering.forbidden() != problems) return;
   Instruction add;

@@ -51,12 +51,12 @@ void lower(const Concat& op, const Node& node, Lowering& lowering) {
     concat.inputs.push_back(lowering.operand(id));
     concat.zero_points.push_back(lowering.zero_point_of(id));
   }
-  if (std::all_of(node.inputs.begin(), node.inputs.end(), [&](ValueId id) { return lowering.same_words(id, node.output); })) {
+  if (lowering.copies_words(node)) {
     concat.steps = lowering.steps(emu::Steps());
     return lowering.emit(node, concat);
   }
-  if (rule->inputs == emu::InputScales::joint) {
-    throw InputError(described(node) + ": ops.concat.inputs is \"joint\", but not every input has the output's scale and zero point");
+  if (rule->inputs != emu::ConcatScales::requantize) {
+    throw InputError(described(node) + ": ops.concat.inputs is \"" + std::string(to_string(rule->inputs)) + "\", but not every input has the output's scale and zero point");
   }
   concat.steps = lowering.steps(within_storage(rule->steps, lowering.quantization(node.output).storage));
   for (const ValueId id : node.inputs) {

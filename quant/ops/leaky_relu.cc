@@ -9,6 +9,30 @@
 namespace assay::quant {
 namespace {
 
+// Ratios of scales that are shifts, and a slope of a whole number of 256ths: its multiplier, with eight more bits to the right.
+void lower_to_256ths(const std::vector<Ratio>& slopes, const Ratio& ratio, const Node& node, Lowering& lowering) {
+  constexpr int64_t kMost = 65535;
+  constexpr int kPlaces = 8;
+  const emu::LeakyRule& rule = *lowering.target().leaky_relu;
+  const char* const key = "ops.leaky_relu.steps";
+  const std::vector<emu::QScale> positive = lowering.entries_for(node, {ratio}, rule.steps, key);
+  if (positive.empty()) return;
+  const int right = positive[0].right.bits - positive[0].left.bits + kPlaces;
+  const auto amount = [](int bits) { return static_cast<uint8_t>(std::max(bits, 0)); };
+  std::vector<emu::QScale> negative;
+  for (Ratio slope : slopes) {
+    slope.exponent += kPlaces;
+    const int64_t factor = round_ratio(slope, lowering.target().multiplier.round, -kMost - 1, kMost + 1);
+    if (factor < -kMost || factor > kMost || right > emu::kMaxShiftBits) {
+      return lowering.forbid(node, "ops.leaky_relu.slope is over_256, and 16 bits do not hold the slope " + std::to_string(approximate(slope) / 256) + " in 256ths");
+    }
+    negative.push_back({factor, emu::LeftShift{amount(-right)}, emu::RightShift{amount(right)}});
+  }
+  const ValueId x = node.inputs[0];
+  lowering.emit(node,
+                emu::LeakyRelu{lowering.operand(x), lowering.zero_point_of(x), lowering.scales(negative), lowering.requant(node, lowering.scales(positive), rule.steps, key)});
+}
+
 // v >= 0 times s_x / s_y, v < 0 times slope * s_x / s_y. On chips without the instruction, one slope can be a table.
 void lower_slopes(const std::vector<Ratio>& slopes, const Node& node, Lowering& lowering) {
   if (!lowering.target().leaky_relu && lowering.target().table && slopes.size() == 1) {
@@ -27,10 +51,20 @@ void lower_slopes(const std::vector<Ratio>& slopes, const Node& node, Lowering& 
     return lowering.emit(node, emu::LeakyRelu{lowering.operand(x), lowering.zero_point_of(x), both, lowering.requant(node, both, rule->steps, key)});
   }
   const Ratio positive{{lowering.scale_of(x)}, {lowering.scale_of(node.output)}};
+  if (rule->slope == emu::SlopeScale::over_256) return lower_to_256ths(slopes, positive, node, lowering);
   std::vector<Ratio> negative = slopes;
   for (Ratio& ratio : negative) {
     ratio.numerator.push_back(lowering.scale_of(x));
     ratio.denominator.push_back(lowering.scale_of(node.output));
+  }
+  if (rule->slope == emu::SlopeScale::common_shift) {
+    negative.push_back(positive);
+    std::string problem;
+    std::vector<emu::QScale> scales = decompose_together(negative, rule->steps, emu::multiplier_of(lowering.target(), key), problem);
+    if (scales.empty()) return lowering.forbid(node, std::string(key) + " with its multiplier: the ratio of scales " + std::to_string(approximate(positive)) + " " + problem);
+    const emu::ScaleRef own = lowering.scales(std::vector<emu::QScale>{scales.back()});
+    scales.pop_back();
+    return lowering.emit(node, emu::LeakyRelu{lowering.operand(x), lowering.zero_point_of(x), lowering.scales(scales), lowering.requant(node, own, rule->steps, key)});
   }
   lowering.emit(node, emu::LeakyRelu{lowering.operand(x), lowering.zero_point_of(x), lowering.scales(node, negative, rule->steps, key),
                                      lowering.requant(node, {positive}, rule->steps, key)});

@@ -112,8 +112,10 @@ void lower_to_table(const Operator& op, const std::string& function, const Node&
     return;
   }
   const emu::ClampBounds bounds = lowering.bounds(node);
-  const TableSpec spec{from.storage.type, rule->form,  lowering.scale_of(x), from.zero_point, lowering.scale_of(node.output), to.zero_point, bounds.low,
-                       bounds.high,       rule->round, rule->correction,     to.storage.type};
+  // One table for all channels: only a Relu that keeps their scales has one, and it is that of any scale.
+  const bool keeps = std::holds_alternative<Relu>(op) && from.scale.size() > 1 && lowering.same_words(x, node.output);
+  const float scale_x = keeps ? 1.0F : lowering.scale_of(x), scale_y = keeps ? 1.0F : lowering.scale_of(node.output);
+  const TableSpec spec{from.storage.type, rule->form, scale_x, from.zero_point, scale_y, to.zero_point, bounds.low, bounds.high, rule->round, rule->correction, to.storage.type};
   const Operator own = as_target_has_it(op, *rule);
   const auto entries = fits ? fitted_table(own, spec, rule->segments, rule->line_format) : function_table(own, spec);
   const emu::Ref table = lowering.constant(function + ".table", emu::Tensor(to.storage.type, {static_cast<int64_t>(entries.size())}, entries));
@@ -122,7 +124,7 @@ void lower_to_table(const Operator& op, const std::string& function, const Node&
 
 void check_copies(const Node& node, const Lowering& lowering) {
   const ValueId x = node.inputs[0];
-  if (lowering.same_words(x, node.output)) return;
+  if (lowering.copies_words(node)) return;
   throw InputError(described(node) + " copies words, but '" + lowering.graph().value(x).name + "' and '" + lowering.graph().value(node.output).name +
                    "' do not share type, scale and zero point");
 }

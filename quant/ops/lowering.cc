@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "emu/base/error.h"
+#include "quant/channels.h"
 #include "quant/exact/fp32_constants.h"
 #include "quant/fake_quantize.h"
 
@@ -53,8 +54,15 @@ Lowering::Lowering(const Quantized& quantized) : quantized_(quantized), program_
 
 uint32_t Lowering::add_value(ValueId id) {
   const TensorQuantization& own = quantization(id);
+  if (const Shape& shape = shape_of(id); own.scale.size() != 1 && (own.axis != 1 || shape.size() < 2 || static_cast<int64_t>(own.scale.size()) != shape[1])) {
+    throw InputError("tensor '" + graph().value(id).name + "' has " + std::to_string(own.scale.size()) + " scales; a tensor of shape " + assay::to_string(shape) +
+                     " takes one, or one for each index of axis 1");
+  }
   const auto index = static_cast<uint32_t>(program_.values.size());
-  program_.values.push_back({graph().value(id).name, shape_of(id), own.storage.type, own.zero_point, to_dyadic(scale_of(id))});
+  program_.values.push_back({graph().value(id).name, shape_of(id), own.storage.type, own.zero_point, {}});
+  std::vector<emu::Dyadic>& scales = program_.values.back().scale;
+  scales.clear();
+  for (const float scale : own.scale) scales.push_back(to_dyadic(scale));
   program_value_[id] = index;
   return index;
 }
@@ -71,7 +79,7 @@ const TensorQuantization& Lowering::quantization(ValueId id) const {
 float Lowering::scale_of(ValueId id) const {
   const TensorQuantization& own = quantization(id);
   if (own.scale.size() != 1) {
-    throw InputError("tensor '" + graph().value(id).name + "' has " + std::to_string(own.scale.size()) + " scales; only weights, biases and factors may be quantized per channel");
+    throw InputError("tensor '" + graph().value(id).name + "' has " + std::to_string(own.scale.size()) + " scales, one for each channel, and is read where only one can be");
   }
   return own.scale[0];
 }
@@ -81,8 +89,13 @@ Wide Lowering::magnitude_of(ValueId id) const {
   return std::max(Wide{own.storage.high} - own.zero_point, Wide{own.zero_point} - own.storage.low);
 }
 
+bool Lowering::copies_words(const Node& node) const {
+  const bool same_types = std::all_of(node.inputs.begin(), node.inputs.end(), [&](ValueId id) { return quantization(id).storage.type == quantization(node.output).storage.type; });
+  return same_types && same_meaning(node, quantized_);
+}
+
 bool Lowering::same_words(ValueId a, ValueId b) const {
-  return quantization(a).storage.type == quantization(b).storage.type && scale_of(a) == scale_of(b) && zero_point_of(a) == zero_point_of(b);
+  return quantization(a).storage.type == quantization(b).storage.type && quantization(a).scale == quantization(b).scale && zero_point_of(a) == zero_point_of(b);
 }
 
 emu::Ref Lowering::operand(ValueId id) {
@@ -133,7 +146,7 @@ std::vector<emu::QScale> Lowering::entries_for(const Node& node, const std::vect
       continue;
     }
     std::string problem;
-    const auto entry = decompose(ratio, steps, target().multiplier, problem);
+    const auto entry = decompose(ratio, steps, emu::multiplier_of(target(), key), problem);
     if (!entry) {
       forbid(node, std::string(key) + " with [multiplier]: the ratio of scales " + std::to_string(approximate(ratio)) + " " + problem);
       return {};
@@ -148,9 +161,9 @@ emu::ScaleRef Lowering::scales(const Node& node, const std::vector<Ratio>& ratio
   return entries.empty() ? emu::ScaleRef{} : scales(entries);
 }
 
-emu::ScaleRef Lowering::divided_scale(const Node& node, const Ratio& ratio) {
+emu::ScaleRef Lowering::divided_scale(const Node& node, const Ratio& ratio, std::string_view key) {
   std::string problem;
-  const auto entry = decompose_divided(ratio, target().multiplier, problem);
+  const auto entry = decompose_divided(ratio, emu::multiplier_of(target(), key), problem);
   if (entry) return scales({*entry});
   forbid(node, "[multiplier]: the ratio of scales " + std::to_string(approximate(ratio)) + " " + problem);
   return {};
@@ -176,8 +189,9 @@ emu::ClampBounds Lowering::bounds(const Node& node) const {
     int64_t low = to.storage.low;
     int64_t high = to.storage.high;
     if (std::holds_alternative<Relu>(op)) {
-      low = limit_of(0, to);
+      low = limit_of(0, to);  // whatever the scale
     } else if (const auto* clip = std::get_if<Clip>(&op)) {
+      ASSAY_ASSERT(scale_of(node.output) > 0);  // one, or InputError
       high = limit_of(clip->high, to);
       low = limit_of(clip->low, to);
       if (emu::is_smaller(high, low, to.storage.type)) low = high;

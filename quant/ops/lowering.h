@@ -31,6 +31,8 @@ class Lowering {
   Wide magnitude_of(ValueId id) const;
   // Same type, scale and zero point: words can be copied from one to the other.
   bool same_words(ValueId a, ValueId b) const;
+  // An operator that hands on words, or Concat: every channel of the output has the type, scale and zero point of the one that it comes from.
+  bool copies_words(const Node& node) const;
 
   // %n of a value, or @kn of a constant quantized by its own rule.
   emu::Ref operand(ValueId id);
@@ -56,7 +58,7 @@ class Lowering {
   emu::ScaleRef scales(const Node& node, const std::vector<Ratio>& ratios, const emu::Steps& steps, std::string_view key);
   emu::ScaleRef scales(const std::vector<emu::QScale>& entries);
   // For emu::divide_scaled.
-  emu::ScaleRef divided_scale(const Node& node, const Ratio& ratio);
+  emu::ScaleRef divided_scale(const Node& node, const Ratio& ratio, std::string_view key);
   const std::vector<emu::QScale>& entries(emu::ScaleRef ref) const { return program_.scales[ref.index]; }
   // From accumulator to the node's output, its clamp bounds included.
   emu::Requant requant(const Node& node, const std::vector<Ratio>& ratios, const emu::Steps& steps, std::string_view key);

@@ -7,13 +7,16 @@
 namespace assay::quant {
 namespace {
 
+// Where channels have scales of their own, a Relu keeps them (a Clip cannot): its ratio is 1.
+//
 // A change of scale with the limits as clamp bounds; on chips that cannot change a scale, a table.
 void lower_clamp(const Operator& op, const std::string& name, const Node& node, Lowering& lowering) {
   if (!lowering.target().requantize && lowering.target().table) return lower_to_table(op, name, node, lowering);
   const auto* rule = lowering.rule(node, lowering.target().requantize, "requantize");
   if (rule == nullptr) return;
   const ValueId x = node.inputs[0];
-  const Ratio ratio{{lowering.scale_of(x)}, {lowering.scale_of(node.output)}};
+  const bool keeps = lowering.quantization(x).scale.size() > 1 && lowering.same_words(x, node.output);
+  const Ratio ratio = keeps ? Ratio{{1.0}, {1.0}} : Ratio{{lowering.scale_of(x)}, {lowering.scale_of(node.output)}};
   lowering.emit(node, emu::Requantize{lowering.operand(x), lowering.zero_point_of(x), lowering.requant(node, {ratio}, rule->steps, "ops.requantize.steps")});
 }
 

@@ -66,7 +66,7 @@ void lower(const Softmax& op, const Node& node, Lowering& lowering) {
   }
   const int64_t count = int64_t{1} << type.bits;
   const emu::Tensor table(emu::IntType{32, false}, {count}, exponential_table(lowering.scale_of(x), count, rule->exponent_bits, rule->table_round));
-  const emu::ScaleRef scale = lowering.divided_scale(node, {{}, {lowering.scale_of(node.output)}});
+  const emu::ScaleRef scale = lowering.divided_scale(node, {{}, {lowering.scale_of(node.output)}}, "ops.softmax");
   const Wide one = (Wide{1} << rule->exponent_bits) - 1;
   lowering.check_accumulator(node, rule->accumulator, one * lowering.shape_of(x)[static_cast<size_t>(op.axis)]);
   lowering.emit(node, emu::Softmax{lowering.operand(x), lowering.constant(node.name + ".exp", table), op.axis, rule->accumulator, rule->divide,

@@ -21,6 +21,17 @@ void check_weight_axis(const Node& node, const TensorQuantization& weight, int64
                    (weight.axis ? std::to_string(*weight.axis) : "(none)") + "; the output channels are on axis " + std::to_string(axis));
 }
 
+// Sums have one scale per output channel only where the weights take up what the input's channels differ by.
+void check_input_factor(const Node& node, const Lowering& lowering) {
+  const TensorQuantization& x = lowering.quantization(node.inputs[0]);
+  const auto& input = lowering.quantization(node.inputs[1]).input_factor;
+  bool agrees = input.has_value() == (x.scale.size() > 1) && (!input || input->factor.size() == x.scale.size());
+  for (size_t c = 0; agrees && input && c < x.scale.size(); ++c) agrees = input->factor[c] == x.scale[c] / reference_scale(x);
+  if (agrees) return;
+  throw InputError(described(node) + ": weight '" + lowering.graph().value(node.inputs[1]).name + "' is not normalised to the scales of the channels of '" +
+                   lowering.graph().value(node.inputs[0]).name + "'");
+}
+
 // What the sum has been multiplied by where the bias joins it.
 Ratio gain_before_bias(const emu::Steps& steps, const emu::QScale& scale) {
   Ratio gain;
@@ -43,7 +54,7 @@ struct BiasRule {
 // In the steps of the place where it is added. A bias with a scale of its own is rounded to that, then brought there exactly (its scale is a multiple of the place's).
 std::vector<int64_t> bias_words(const Node& node, const FloatTensor& bias, const BiasRule& rule, const emu::Steps& steps, const std::vector<emu::QScale>& scales,
                                 const Lowering& lowering) {
-  const float scale_x = lowering.scale_of(node.inputs[0]);
+  const float scale_x = reference_scale(lowering.quantization(node.inputs[0]));
   const std::vector<float>& scale_w = lowering.quantization(node.inputs[1]).scale;
   std::vector<int64_t> words(bias.size());
   for (size_t c = 0; c < words.size(); ++c) {
@@ -141,9 +152,10 @@ Weighted lower_weighted(const Node& node, const emu::Steps& target_steps, const 
   const ValueId w = node.inputs[1];
   const TensorQuantization& weight = lowering.quantization(w);
   check_weight_axis(node, weight, layout.weight_axis, lowering);
+  check_input_factor(node, lowering);
   std::vector<Ratio> ratios;
   for (int64_t c = 0; c < (weight.scale.size() == 1 ? 1 : layout.channels); ++c) {
-    ratios.push_back({{lowering.scale_of(x), weight.scale[static_cast<size_t>(c) % weight.scale.size()]}, {lowering.scale_of(node.output)}});
+    ratios.push_back({{reference_scale(lowering.quantization(x)), weight.scale[static_cast<size_t>(c) % weight.scale.size()]}, {lowering.scale_of(node.output)}});
   }
   Weighted weighted{lowering.operand(x), lowering.operand(w), std::nullopt, lowering.zero_point_of(x), weight.zero_point, lowering.target().accumulate.accumulator, {}};
   const size_t problems = lowering.forbidden();

@@ -15,7 +15,7 @@ class OneInstruction {
  public:
   Ref value(IntType type, const Shape& shape) {
     program_.inputs.emplace_back().value = static_cast<uint32_t>(program_.values.size());
-    program_.values.push_back({"x" + std::to_string(program_.values.size()), shape, type, 0, {}});
+    program_.values.push_back({"x" + std::to_string(program_.values.size()), shape, type, 0});
     inputs_.push_back(filled(type, shape));
     return {false, static_cast<uint32_t>(program_.values.size() - 1)};
   }
@@ -45,7 +45,7 @@ class OneInstruction {
 
   // `peer` (may be null) takes turns with the machine.
   void run(benchmark::State& state, Operation operation, IntType type, const Shape& result, Engine engine, int64_t items, bench::OnednnFp32Conv* peer = nullptr) {
-    program_.values.push_back({"y", result, type, 0, {}});
+    program_.values.push_back({"y", result, type, 0});
     program_.outputs = {static_cast<uint32_t>(program_.values.size() - 1)};
     program_.instructions.push_back({program_.outputs[0], std::move(operation)});
     const Machine machine(program_, engine);

@@ -10,9 +10,9 @@
 namespace assay::testing {
 namespace {
 
-const std::string kSource = ASSAY_SOURCE_DIR;
-const std::string kDigits = kSource + "/vectors/models/digits.onnx";
-const std::string kCalibration = kSource + "/vectors/models/calibration";
+const std::string kRepository = ASSAY_SOURCE_DIR;
+const std::string kDigits = kRepository + "/vectors/models/digits.onnx";
+const std::string kCalibration = kRepository + "/vectors/models/calibration";
 
 class BadInput : public ::testing::Test {
  protected:
@@ -139,7 +139,7 @@ TEST_F(BadInput, AFullDiskLeavesNothingThatLooksComplete) {
 }
 
 TEST_F(BadInput, ATargetWithAnUnknownKeyShowsTheLine) {
-  std::string toml = read(kSource + "/emu/targets/nxp_int8.toml");
+  std::string toml = read(kRepository + "/emu/targets/nxp_int8.toml");
   const size_t section = toml.find("[storage]");
   ASSERT_NE(section, std::string::npos);
   toml.insert(section + 10, "colour = \"blue\"\n");

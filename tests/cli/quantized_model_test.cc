@@ -6,18 +6,18 @@
 namespace assay::testing {
 namespace {
 
-const std::string kModels = std::string(ASSAY_SOURCE_DIR) + "/vectors/models";
+const std::string kDigitsFolder = std::string(ASSAY_SOURCE_DIR) + "/vectors/models";
 
 TEST(QuantizedModels, AreWrittenByQuantizeAndNeedNoCalibrationWhenReadAgain) {
   const TemporaryFolder folder;
-  const auto made = assay("quantize " + kModels + "/digits.onnx -t dsp_int8 -c " + kModels + "/calibration -o '" + (folder / "out") + "' --export-qdq '" + (folder / "qdq.onnx") +
-                          "' --export-qlinear '" + (folder / "qlinear.onnx") + "'");
+  const auto made = assay("quantize " + kDigitsFolder + "/digits.onnx -t dsp_int8 -c " + kDigitsFolder + "/calibration -o '" + (folder / "out") + "' --export-qdq '" +
+                          (folder / "qdq.onnx") + "' --export-qlinear '" + (folder / "qlinear.onnx") + "'");
   ASSERT_EQ(made.exit_code, 0) << made.output;
   for (const std::string& form : {std::string("qdq"), std::string("qlinear")}) {
     const auto again = assay("quantize '" + (folder / (form + ".onnx")) + "' -t dsp_int8 -o '" + (folder / form) + "' --quiet");
     ASSERT_EQ(again.exit_code, 0) << again.output;
     for (const std::string& result : {std::string("out"), form}) {
-      const auto ran = assay("run '" + (folder / (result + "/program.qprog")) + "' -i " + kModels + "/inputs/003.npy -o '" + (folder / ("run_" + result)) + "' --quiet");
+      const auto ran = assay("run '" + (folder / (result + "/program.qprog")) + "' -i " + kDigitsFolder + "/inputs/003.npy -o '" + (folder / ("run_" + result)) + "' --quiet");
       ASSERT_EQ(ran.exit_code, 0) << ran.output;
     }
     const auto same = assay("inspect '" + (folder / (form + "/program.qprog")) + "'");
@@ -33,10 +33,10 @@ TEST(QuantizedModels, AreWrittenByQuantizeAndNeedNoCalibrationWhenReadAgain) {
 
 TEST(QuantizedModels, AreAskedForCalibrationInputsWhereTheModelHasNoScales) {
   const TemporaryFolder folder;
-  const auto result = assay("quantize " + kModels + "/digits.onnx -t dsp_int8 -o '" + (folder / "out") + "' --quiet");
+  const auto result = assay("quantize " + kDigitsFolder + "/digits.onnx -t dsp_int8 -o '" + (folder / "out") + "' --quiet");
   EXPECT_EQ(result.exit_code, 2);
   EXPECT_NE(result.output.find("no calibration inputs"), std::string::npos) << result.output;
-  const auto aligned = assay("align " + kModels + "/digits.onnx -t dsp_int8 -o '" + (folder / "out") + "' --quiet");
+  const auto aligned = assay("align " + kDigitsFolder + "/digits.onnx -t dsp_int8 -o '" + (folder / "out") + "' --quiet");
   EXPECT_EQ(aligned.exit_code, 2);
   EXPECT_NE(aligned.output.find("nothing to align on"), std::string::npos) << aligned.output;
 }

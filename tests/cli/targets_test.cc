@@ -13,7 +13,7 @@ namespace {
 
 const std::string kTargets = std::string(ASSAY_SOURCE_DIR) + "/emu/targets";
 
-std::vector<std::string> lines_of(const std::string& text) {
+std::vector<std::string> split_lines(const std::string& text) {
   std::vector<std::string> lines;
   std::istringstream in(text);
   for (std::string line; std::getline(in, line);) lines.push_back(line);
@@ -21,7 +21,7 @@ std::vector<std::string> lines_of(const std::string& text) {
 }
 
 void expect_columns(const std::string& text) {
-  for (const std::string& line : lines_of(text)) {
+  for (const std::string& line : split_lines(text)) {
     EXPECT_TRUE(line.size() <= 120 || line.find('/') != std::string::npos) << line;
   }
 }
@@ -37,7 +37,7 @@ TEST(TargetsList, HasOneSortedLineForEachFileWithItsClaims) {
   const auto result = assay("targets list --targets " + kTargets);
   ASSERT_EQ(result.exit_code, 0) << result.output;
   expect_columns(result.output);
-  const auto lines = lines_of(result.output);
+  const auto lines = split_lines(result.output);
   const auto paths = emu::list_targets(kTargets);
   ASSERT_EQ(lines.size(), paths.size() + 1);
   const auto json = nlohmann::json::parse(assay("targets list --json --targets " + kTargets).output);
@@ -140,7 +140,7 @@ TEST(Help, ExamplesThatNeedNoFileOfTheUsersRun) {
   for (const char* command : {"targets", "targets list", "targets explain", "targets diff", "targets check", "vectors"}) {
     const auto help = assay(std::string(command) + " --help");
     EXPECT_NE(help.output.find("Example"), std::string::npos) << command;
-    for (const std::string& line : lines_of(help.output)) {
+    for (const std::string& line : split_lines(help.output)) {
       if (line.rfind("  assay ", 0) != 0 || line.find("my_ch") != std::string::npos || line.find("--level 2") != std::string::npos) continue;
       if (!run.insert(line).second) continue;
       TemporaryFolder folder;

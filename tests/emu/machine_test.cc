@@ -10,7 +10,7 @@ namespace assay::emu {
 namespace {
 
 // %1 = x * 2 (saturating), %2 = max(%1, 3), %3 = %2 - %1
-constexpr const char* kSmall = R"(assay program 1
+constexpr const char* kSmall = R"(assay program 2
 target "t"
 model "m"
 @s0 = 2/0/0

@@ -25,12 +25,12 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 
 // %1 = x * 2 (saturating), %2 = %1 under another shape. Names that no file may have as they are.
-constexpr const char* kProgram = R"(assay program 1
+constexpr const char* kProgram = R"(assay program 2
 target "t"
 model "m.onnx"
 @s0 = 2/0/0
 #0 = multiply; saturate output; clamp
-input %0 round=half_even clamp=-128..127 -> s8[1,2,2] zy=3 scale=5*2^-7 "x/a:0"
+input %0 round=half_even clamp=-128..127 -> s8[1,2,2] zy=3 scale=5*2^-7,3*2^-1 "x/a:0"
 %1 = requantize %0 zx=3 scale=@s0 requant=#0 clamp=-128..127 -> s8[1,2,2] zy=0 scale=5*2^-7 "../up"
 %2 = reshape %1 -> s8[4] zy=0 scale=5*2^-7 "y"
 output %2
@@ -117,6 +117,7 @@ TEST(Bundle, ItsManifestIsAsTheSchemaSays) {
   EXPECT_EQ(first["scale"], nullptr);
   EXPECT_EQ(manifest["files"][1]["scale"], json::parse(R"({"mantissa": 5, "exponent": -7})"));
   EXPECT_EQ(manifest["inputs"][0]["zero_point"], 3);
+  EXPECT_EQ(manifest["inputs"][0]["scale"], json::parse(R"([{"mantissa": 5, "exponent": -7}, {"mantissa": 3, "exponent": -1}])")) << "one for each channel";
   // The checker can fail: each key matters.
   for (const auto& [key, value] : manifest.items()) {
     json less = manifest;
@@ -214,7 +215,7 @@ TEST(VerifyBundle, NoticesEveryKindOfDamage) {
                 vectors::write_file(dir + "/004/0001_y_output.npy", bytes);
               }),
               HasSubstr("004/0001_y_output.npy was changed"));
-  EXPECT_THAT(verify_error([](const std::string& dir) { vectors::write_file(dir + "/program.qprog", "ASSAYQP3"); }), HasSubstr("program.qprog was changed"));
+  EXPECT_THAT(verify_error([](const std::string& dir) { vectors::write_file(dir + "/program.qprog", "ASSAYQP4"); }), HasSubstr("program.qprog was changed"));
   EXPECT_THAT(verify_error([](const std::string& dir) { edit(dir, 1, "shape", {4}); }), HasSubstr("the manifest says [4]"));
   EXPECT_THAT(verify_error([](const std::string& dir) { edit(dir, 1, "dtype", "uint8"); }), HasSubstr("do not belong together"));
   EXPECT_THAT(verify_error([](const std::string& dir) { edit(dir, 1, "type", "s4"); }), HasSubstr("outside s4"));

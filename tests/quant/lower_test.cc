@@ -28,7 +28,7 @@ TEST(Lower, FramesTheProgram) {
   const emu::Program& p = lowered.program;
   EXPECT_EQ(p.target, "real");
   EXPECT_EQ(p.model, "tiny");
-  EXPECT_EQ(p.values[0], (emu::ValueInfo{"x", {1, 2}, emu::kS8, 5, {3, -2}}));
+  EXPECT_EQ(p.values[0], (emu::ValueInfo{"x", {1, 2}, emu::kS8, 5, {emu::Dyadic{3, -2}}}));
   EXPECT_EQ(p.inputs, (std::vector<emu::ProgramInput>{{0, emu::Round::half_even, -128, 127}}));
   EXPECT_EQ(p.outputs, (std::vector<uint32_t>{2, 0})) << "an output may be an input";
   EXPECT_EQ(lowered.node_of, (std::vector<size_t>{0, 1}));

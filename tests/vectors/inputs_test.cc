@@ -108,7 +108,7 @@ TEST(LoadSample, ShapesMustAgreeButForALeadingOne) {
   }
   for (const Shape& shape : {Shape{1, 3, 2}, Shape{6}, Shape{1, 1, 2, 3}, Shape{3, 2}}) {
     const std::string message = load_error("a.npy", npy_bytes(FloatTensor{shape, good.data}));
-    EXPECT_THAT(message, HasSubstr(to_string(shape)));
+    EXPECT_THAT(message, HasSubstr(assay::to_string(shape)));
     EXPECT_THAT(message, HasSubstr("[1,2,3]"));
   }
 }

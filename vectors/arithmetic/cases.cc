@@ -97,7 +97,7 @@ Range zero_points(const emu::Storage& storage, const emu::QuantizeRule& rule) {
   return {storage.type.min(), storage.type.max()};
 }
 
-Range range_of(const Target& target, Kind kind) {
+Range range_of(const Target& target, const emu::MultiplierRule& own, Kind kind) {
   const IntType word = target.storage.activation.type;
   constexpr int64_t kInfinity32 = 0x7f800000;
   switch (kind) {
@@ -108,10 +108,10 @@ Range range_of(const Target& target, Kind kind) {
     case Kind::positive_word: return {1, kInfinity32 - 1};
     case Kind::accumulator: return {target.accumulate.accumulator.result().min(), target.accumulate.accumulator.result().max()};
     case Kind::bias: return {target.storage.bias.type.min(), target.storage.bias.type.max()};
-    case Kind::multiplier: return {1 - (Wide{1} << std::max<int>(target.multiplier.bits, 1)), (Wide{1} << std::max<int>(target.multiplier.bits, 1)) - 1};
-    case Kind::left: return {0, target.multiplier.max_left.bits};
-    case Kind::right: return {0, target.multiplier.max_right.bits};
-    case Kind::first: return {0, target.multiplier.max_first.bits};
+    case Kind::multiplier: return {1 - (Wide{1} << std::max<int>(own.bits, 1)), (Wide{1} << std::max<int>(own.bits, 1)) - 1};
+    case Kind::left: return {0, own.max_left.bits};
+    case Kind::right: return {0, own.max_right.bits};
+    case Kind::first: return {0, own.max_first.bits};
     case Kind::activation:
     case Kind::low:
     case Kind::high: return {word.min(), word.max()};
@@ -133,7 +133,9 @@ Wide magnitude(Wide value) {
 
 std::optional<std::string> illegal_average(const Target& target, std::span<const int64_t> o) {
   const IntType word = target.storage.activation.type;
-  const Wide sum = o[0], count = o[1], zero = o[2];
+  const bool keeps = target.average_pool->zero_point == emu::ZeroPoints::kept;
+  const Wide sum = o[0], count = o[1], zero = keeps ? 0 : o[2];
+  if (keeps && o[2] != o[6]) return std::string("zero_point_x and zero_point differ, and ops.average_pool.zero_point is kept: they are one");
   if (const auto problem = outside("sum", sum, {count * word.min(), count * word.max()})) return *problem + " for " + std::to_string(o[1]) + " words of " + to_string(word);
   const Wide farthest = std::max(magnitude(word.min() - zero), magnitude(word.max() - zero)) * count;
   if (!emu::fits(target.accumulate.accumulator.alone(), farthest)) return "count is " + std::to_string(o[1]) + "; the sum of so many words can leave the accumulator";
@@ -175,6 +177,15 @@ std::optional<std::string> no_fp32(const std::string& key, const emu::Steps& ste
 }
 
 }  // namespace
+
+const emu::MultiplierRule& multiplier_of(const Target& target, ArithOp op) {
+  switch (op) {
+    case ArithOp::add: return emu::multiplier_of(target, "add");
+    case ArithOp::mul: return emu::multiplier_of(target, "mul");
+    case ArithOp::average_pool: return emu::multiplier_of(target, "average_pool");
+    default: return target.multiplier;
+  }
+}
 
 std::string_view to_string(ArithOp op) {
   switch (op) {
@@ -225,8 +236,9 @@ std::optional<std::string> illegal(const Target& target, ArithOp op, std::span<c
   if (o.size() < expected.size() || (!open && o.size() != expected.size())) {
     return std::to_string(o.size()) + " operands; expected " + std::to_string(expected.size()) + (open ? " and more" : "");
   }
+  const emu::MultiplierRule& own = multiplier_of(target, op);
   for (size_t i = 0; i < expected.size(); ++i) {
-    if (const auto problem = outside(expected[i].name, o[i], range_of(target, expected[i].kind))) return problem;
+    if (const auto problem = outside(expected[i].name, o[i], range_of(target, own, expected[i].kind))) return problem;
     if (expected[i].kind == Kind::high && o[i - 1] > o[i]) return "low is " + std::to_string(o[i - 1]) + ", above high, which is " + std::to_string(o[i]);
   }
   switch (op) {
@@ -252,7 +264,13 @@ std::optional<std::string> lacks(const Target& target, ArithOp op) {
       if (!target.add) return missing("add");
       if (const auto problem = no_fp32("ops.add.operand_steps", target.add->operand_steps)) return problem;
       return no_fp32("ops.add.steps", target.add->steps);
-    case ArithOp::average_pool: return target.average_pool ? no_fp32("ops.average_pool.steps", target.average_pool->steps) : missing("average_pool");
+    case ArithOp::average_pool:
+      if (!target.average_pool) return missing("average_pool");
+      if (target.average_pool->form == emu::AverageForm::axis_reciprocals) return "ops.average_pool.form is axis_reciprocals, and a case of this operation has no width and height";
+      if (target.average_pool->count_scale == emu::CountScale::first_cut_15) {
+        return "ops.average_pool.count_scale is first_cut_15, and a case of this operation carries no first cut";
+      }
+      return no_fp32("ops.average_pool.steps", target.average_pool->steps);
   }
   ASSAY_ASSERT(!"an ArithOp outside its enumeration");
 }

@@ -83,6 +83,9 @@ Outcome evaluate(const emu::Target& target, ArithOp op, std::span<const int64_t>
 // The same, with every value on the way.
 std::vector<TracePoint> trace(const emu::Target& target, ArithOp op, std::span<const int64_t> operands);
 
+// The rule of the multipliers that cases of this operation carry: that of conv for requantize.
+const emu::MultiplierRule& multiplier_of(const emu::Target& target, ArithOp op);
+
 // What the steps of a requantize, add, mul or average_pool case refer to: <scale>, <fp32> and bias where the operation has them, zero_point, low, high, and the target's
 // activation type.
 emu::StepOperands step_operands(const emu::Target& target, ArithOp op, std::span<const int64_t> operands);

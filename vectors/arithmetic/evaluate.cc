@@ -155,9 +155,12 @@ class Walk {
 
   // In the order of emu/ops/add.cc: a into the accumulator, then b added to it.
   Wide add() {
+    const bool keeps = t_.add->zero_points == emu::ZeroPoints::kept;
+    int64_t brought = 0;
     const auto operand = [&](size_t at, std::string_view prefix) {
       StepOperands operands;
       operands.scale = scale_at(o_, 4 + 3 * at);
+      brought += o_[2 + at] * operands.scale.multiplier;
       const Wide centred = Wide{o_[at]} - o_[2 + at];
       show([&] { return std::string(prefix) + "less its zero point"; }, centred);
       return steps(centred, t_.add->operand_steps, operands, prefix);
@@ -166,7 +169,8 @@ class Walk {
     const Wide b = operand(1, "b ");
     const Wide sum = stored(stored(a) + b);
     show([] { return "accumulator"; }, sum);
-    return steps(sum, t_.add->steps, step_operands(t_, ArithOp::add, o_), "");
+    const StepOperands operands = step_operands(t_, ArithOp::add, o_);
+    return steps(sum, keeps ? emu::kept_sum(t_.add->steps, brought, operands.zero_point, operands.scale.right) : t_.add->steps, operands, "");
   }
 
   Wide mul() {
@@ -179,7 +183,8 @@ class Walk {
     const emu::AverageRule& rule = *t_.average_pool;
     const StepOperands operands = step_operands(t_, ArithOp::average_pool, o_);
     const QScale& own = operands.scale;
-    Wide value = Wide{o_[0]} - Wide{o_[1]} * o_[2];  // illegal() has seen that it fits the accumulator
+    const bool keeps = rule.zero_point == emu::ZeroPoints::kept;
+    Wide value = Wide{o_[0]} - (keeps ? Wide{0} : Wide{o_[1]} * o_[2]);  // illegal() has seen that it fits the accumulator
     show([] { return "accumulator"; }, value);
     if (rule.form == emu::AverageForm::divide) {
       note_division(shift_left(value * own.multiplier, own.left), shift_left(o_[1], emu::LeftShift{own.right.bits}));

@@ -38,7 +38,7 @@ class Random {
 class Maker {
  public:
   Maker(const emu::Target& target, ArithOp op, const Level& level, const TakeCase& take)
-      : t(target), is_long(level.level >= 2), random(level.seed * 0x9e3779b97f4a7c15U + static_cast<uint64_t>(op)), take_(take) {
+      : t(target), multiplier(multiplier_of(target, op)), is_long(level.level >= 2), random(level.seed * 0x9e3779b97f4a7c15U + static_cast<uint64_t>(op)), take_(take) {
     case_.op = op;
   }
 
@@ -57,6 +57,7 @@ class Maker {
   std::vector<int64_t> corner_words(emu::IntType type) const;
 
   const emu::Target& t;
+  const emu::MultiplierRule& multiplier;  // of this operation
   bool is_long;
   Random random;
 

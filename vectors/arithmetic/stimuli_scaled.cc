@@ -18,16 +18,16 @@ struct Scale {
 
 // multiplier and shifts that stand for mantissa / 2^(bits - 1) * 2^exponent in these steps; none where the shifts do not reach. A first cut takes what it may, at most.
 std::optional<QScale> scale_near(const Maker& make, const Steps& steps, int64_t mantissa, int exponent) {
-  int right = make.t.multiplier.bits - 1 - exponent;
+  int right = make.multiplier.bits - 1 - exponent;
   for (const emu::Step& step : steps) {
     if (const auto* s = std::get_if<emu::ShiftRight>(&step)) right -= s->amount ? s->amount->bits : 0;
     if (const auto* s = std::get_if<emu::ShiftLeft>(&step)) right += s->amount ? s->amount->bits : 0;
   }
   const bool own_left = emu::holds(steps, emu::is_scale_left);
   const int first =
-      emu::holds(steps, emu::is_first_cut) ? std::clamp(right - static_cast<int>(make.t.multiplier.min_right.bits), 0, static_cast<int>(make.t.multiplier.max_first.bits)) : 0;
+      emu::holds(steps, emu::is_first_cut) ? std::clamp(right - static_cast<int>(make.multiplier.min_right.bits), 0, static_cast<int>(make.multiplier.max_first.bits)) : 0;
   right -= first;
-  if (right > make.t.multiplier.max_right.bits || -right > (own_left ? make.t.multiplier.max_left.bits : 0)) return std::nullopt;
+  if (right > make.multiplier.max_right.bits || -right > (own_left ? make.multiplier.max_left.bits : 0)) return std::nullopt;
   const auto amount = [](int bits) { return static_cast<uint8_t>(std::max(bits, 0)); };
   return QScale{mantissa, {amount(-right)}, {amount(right)}, {}, {amount(first)}};
 }
@@ -49,7 +49,7 @@ std::vector<Scale> scales_of(Maker& make, const Steps& steps, int64_t random) {
     for (int64_t i = 0; i < random; ++i) scales.push_back(fp32_scale(static_cast<uint32_t>(make.random.in(0x35000000, 0x40000000)), "a random ratio"));
     return scales;
   }
-  const int bits = make.t.multiplier.bits;
+  const int bits = make.multiplier.bits;
   const int64_t least = int64_t{1} << (bits - 1), most = (int64_t{1} << bits) - 1;
   const auto add = [&](int64_t mantissa, int exponent, const char* why) {
     if (const auto scale = scale_near(make, steps, mantissa, exponent)) scales.push_back({*scale, why});
@@ -62,7 +62,7 @@ std::vector<Scale> scales_of(Maker& make, const Steps& steps, int64_t random) {
           add(least + least / 4 * 3, exponent, "a multiplier of three bits, whose products have ties");
       add(least + least / 3, exponent, "a third");
     }
-    const uint8_t right = make.t.multiplier.max_right.bits;
+    const uint8_t right = make.multiplier.max_right.bits;
     for (const int64_t multiplier : {int64_t{0}, int64_t{1}, most}) {
       for (const uint8_t shift : {uint8_t{0}, uint8_t{1}, right}) scales.push_back({QScale{multiplier, {0}, {shift}}, "the least and the greatest multiplier and shift"});
     }
@@ -225,7 +225,7 @@ struct SumScales {
 std::optional<SumScales> sum_scales(Maker& make, int64_t round) {
   const emu::AddRule& rule = *make.t.add;
   const bool common = rule.operand_scale == emu::OperandScale::common_shift;
-  const int bits = common ? rule.operand_bits : make.t.multiplier.bits, headroom = rule.headroom.bits;
+  const int bits = common ? rule.operand_bits : make.multiplier.bits, headroom = rule.headroom.bits;
   const int64_t least = int64_t{1} << (bits - 1), most = (int64_t{1} << bits) - 1;
   const auto mantissa = [&] { return round == 0 ? least : (round == 1 ? most : make.random.in(least, most)); };
   const int own = static_cast<int>((round + 2) % 5);
@@ -235,7 +235,7 @@ std::optional<SumScales> sum_scales(Maker& make, int64_t round) {
     const QScale a{mantissa() >> smaller(3), {0}, {0}}, b{mantissa() >> smaller(6), {0}, {0}};
     const int shift = bits + own - 2;
     if (!emu::holds<emu::Multiply>(rule.steps)) return SumScales{a, b, {1, {0}, {static_cast<uint8_t>(shift)}}, why};
-    const auto sum = scale_near(make, rule.steps, int64_t{1} << (make.t.multiplier.bits - 1), -shift);
+    const auto sum = scale_near(make, rule.steps, int64_t{1} << (make.multiplier.bits - 1), -shift);
     return sum ? std::optional(SumScales{a, b, *sum, why}) : std::nullopt;
   }
   const auto operand = [&](int exponent) -> std::optional<QScale> {
@@ -297,7 +297,7 @@ void make_mul(Maker& make) {
 void make_average_pool(Maker& make) {
   const emu::AverageRule& rule = *make.t.average_pool;
   const bool divides = rule.form == emu::AverageForm::divide;
-  const int bits = make.t.multiplier.bits;
+  const int bits = make.multiplier.bits;
   const auto low = static_cast<int64_t>(make.word().min()), high = static_cast<int64_t>(make.word().max());
   const auto scale_of = [&](int64_t count) -> std::optional<QScale> {
     if (divides) return QScale{};
@@ -310,7 +310,7 @@ void make_average_pool(Maker& make) {
   const auto ask = [&](int64_t sum, int64_t count, int64_t zero_x, const QScale& scale, int64_t zero_y, const char* why) {
     Operands operands{sum, count, zero_x};
     put(operands, scale);
-    operands.insert(operands.end(), {zero_y, make.low(), make.high()});
+    operands.insert(operands.end(), {rule.zero_point == emu::ZeroPoints::kept ? zero_x : zero_y, make.low(), make.high()});
     make.ask(operands, why);
   };
   const int64_t windows = make.is_long ? 80 : 12, step = make.word().bits <= 8 ? 1 : 251;

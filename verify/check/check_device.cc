@@ -9,8 +9,8 @@
 namespace assay::verify {
 namespace {
 
-constexpr size_t kBlock = 16384;               // cases asked at a time
-constexpr size_t kMostKept = size_t{1} << 20;  // cases in memory; those that differ go on being kept
+constexpr size_t kCasesAtOnce = 16384;              // cases asked at a time
+constexpr size_t kMostCasesKept = size_t{1} << 20;  // cases in memory; those that differ go on being kept
 
 void count_differences(OpReport& report, const std::vector<Tested>& tested);
 
@@ -23,7 +23,7 @@ class Asking {
   bool take(const Operands& operands, const std::string& reason) {
     cases_.push_back(operands);
     reasons_.push_back(reason);
-    if (cases_.size() == kBlock) flush();
+    if (cases_.size() == kCasesAtOnce) flush();
     return !crashed_;
   }
   void flush() {
@@ -34,7 +34,7 @@ class Asking {
       crashed_ |= tested[i].crashed();
       const bool telling = tested[i].differs() || tested[i].crashed();
       if (telling) tested[i].reason = std::move(reasons_[i]);
-      if (kept_.size() < kMostKept || (telling && kept_.size() < 2 * kMostKept)) kept_.push_back(std::move(tested[i]));
+      if (kept_.size() < kMostCasesKept || (telling && kept_.size() < 2 * kMostCasesKept)) kept_.push_back(std::move(tested[i]));
     }
     cases_.clear();
     reasons_.clear();

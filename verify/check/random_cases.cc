@@ -53,7 +53,7 @@ class Random {
   }
 
   IntType activation() const { return t_.storage.activation.type; }
-  int multiplier_bits() const { return std::max<int>(t_.multiplier.bits, 1); }
+  int multiplier_bits() const { return std::max<int>(vectors::multiplier_of(t_, op_).bits, 1); }
 
   int64_t& at(Operands& o, std::string_view name) const { return o[vectors::operand_index(op_, name)]; }
   bool has(std::string_view name) const {
@@ -76,8 +76,9 @@ class Random {
     }
     if (fp32 && has("bias_fp32") && one_in(2)) at(o, "bias_fp32") = (between(0, 1) << 31) | (between(117, 132) << 23) | between(0, 0x7fffff);
     if (fp32 && has("slope_fp32")) at(o, "slope_fp32") = 0x3dcccccd;
-    if (op_ == ArithOp::requantize) at(o, "first_shift") = between(0, t_.multiplier.max_first.bits);
+    if (op_ == ArithOp::requantize) at(o, "first_shift") = between(0, vectors::multiplier_of(t_, op_).max_first.bits);
     if (op_ == ArithOp::requantize && one_in(2)) at(o, "bias") = of_width(one_in(4) ? 31 : 16);
+    if (op_ == ArithOp::average_pool && t_.average_pool->zero_point == emu::ZeroPoints::kept) at(o, "zero_point") = at(o, "zero_point_x");
     if (op_ == ArithOp::average_pool) at(o, "count") = one_in(3) ? between(1, 64) : int64_t{1} << between(0, 6);
     if (op_ == ArithOp::rounding) {
       at(o, "shift") = between(0, one_in(3) ? emu::kMaxShiftBits : 12);
@@ -107,8 +108,8 @@ class Random {
     const int bits = multiplier_bits();
     const int64_t simplest = int64_t{1} << (bits - 1);
     at(o, "multiplier" + of) = one_in(3) ? simplest : simplest + static_cast<int64_t>(word() % static_cast<uint64_t>(simplest));
-    at(o, "left_shift" + of) = one_in(4) ? between(0, std::min<int64_t>(4, t_.multiplier.max_left.bits)) : 0;
-    at(o, "right_shift" + of) = std::clamp<int64_t>(bits - 1 + between(op_ == ArithOp::add ? -18 : -2, 20), 0, t_.multiplier.max_right.bits);
+    at(o, "left_shift" + of) = one_in(4) ? between(0, std::min<int64_t>(4, vectors::multiplier_of(t_, op_).max_left.bits)) : 0;
+    at(o, "right_shift" + of) = std::clamp<int64_t>(bits - 1 + between(op_ == ArithOp::add ? -18 : -2, 20), 0, vectors::multiplier_of(t_, op_).max_right.bits);
   }
 
   // New values for what varies from element to element.

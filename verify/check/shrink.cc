@@ -18,7 +18,7 @@ int64_t simplest(const emu::Target& target, ArithOp op, size_t index) {
   const std::string_view name = index < names.size() ? names[index] : "";
   if (name == "low") return static_cast<int64_t>(target.storage.activation.type.min());
   if (name == "high") return static_cast<int64_t>(target.storage.activation.type.max());
-  if (name.starts_with("multiplier")) return int64_t{1} << (std::max<int>(target.multiplier.bits, 1) - 1);
+  if (name.starts_with("multiplier")) return int64_t{1} << (std::max<int>(vectors::multiplier_of(target, op).bits, 1) - 1);
   if ((name == "scale_fp32" || name == "output_fp32") && uses_fp32(target, op)) return 0x3f800000;
   if (name == "count") return 1;
   return 0;

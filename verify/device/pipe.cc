@@ -33,7 +33,7 @@ int64_t word_at(const char* bytes) {
 }
 
 // What a device wrote, printable and short.
-std::string quoted(std::string_view bytes) {
+std::string in_quotes(std::string_view bytes) {
   std::string text = "'";
   for (const char c : bytes.substr(0, 60)) text += c >= ' ' && c <= '~' ? c : '?';
   return text + (bytes.size() > 60 ? "...'" : "'");
@@ -86,7 +86,7 @@ class Pipe {
     const size_t end = received_.find('\n', at);
     if (end == std::string::npos) {
       if (received_.size() - at > kLongestAnswer)
-        fail("wrote " + quoted(std::string_view(received_).substr(at)) + ", which has no end of line", "the case it answers: " + describe(op, operands));
+        fail("wrote " + in_quotes(std::string_view(received_).substr(at)) + ", which has no end of line", "the case it answers: " + describe(op, operands));
       return std::nullopt;
     }
     std::string_view line(received_.data() + at, end - at);
@@ -96,7 +96,7 @@ class Pipe {
     int64_t value = 0;
     const auto parsed = std::from_chars(line.data(), line.data() + line.size(), value);
     if (line.empty() || parsed.ec != std::errc() || parsed.ptr != line.data() + line.size()) {
-      fail("answered " + quoted(line) + "; an answer is one integer or 'unsupported'", "the case it answers: " + describe(op, operands));
+      fail("answered " + in_quotes(line) + "; an answer is one integer or 'unsupported'", "the case it answers: " + describe(op, operands));
     }
     return Answer{AnswerKind::value, value};
   }
@@ -134,7 +134,7 @@ class Pipe {
         deadline = Clock::now() + std::chrono::seconds(timeout_seconds_);
       }
     }
-    if (!received_.empty()) fail("wrote more than one answer per case: " + quoted(received_), last_sent());
+    if (!received_.empty()) fail("wrote more than one answer per case: " + in_quotes(received_), last_sent());
   }
 
   template <class Words>
@@ -159,7 +159,7 @@ class Pipe {
     kill(-pid_, SIGTERM);
     const std::string how = ending_of(pid_);
     pid_ = 0;
-    const std::string rest = received_.empty() ? "" : ", in the middle of " + quoted(received_);
+    const std::string rest = received_.empty() ? "" : ", in the middle of " + in_quotes(received_);
     throw InputError("--pipe '" + command_ + "': the device ended (" + how + ") after " + std::to_string(answered) + " of " + std::to_string(total) + " answers" + rest + "; " +
                      last_sent);
   }

@@ -12,14 +12,6 @@ using emu::LeftShift;
 using emu::QScale;
 using emu::Round;
 
-double as_double(emu::Fp32 value) {
-  return static_cast<double>(exactly(value));
-}
-
-Value clamped(const Rational& value, Round mode, const Limits& limits) {
-  return Value(quant::round_and_clamp(value, mode, narrow(emu::saturate(limits.low, emu::kS64), 64, "a limit"), narrow(emu::saturate(limits.high, emu::kS64), 64, "a limit")));
-}
-
 // scaled(x - zi, m) + zo with one multiplier per sign, one rounding shift.
 Value leaky_by_two_multipliers(const Entry& entry) {
   const Wide positive = entry.integer({"m_pos", "multiplier_pos", "mp"});
@@ -77,9 +69,9 @@ Value leaky_relu(const Entry& entry) {
     scale.identity = *two.identity;
     scale.slope = *two.slope;
   } else {
-    const double in = as_double(entry.real32({"s_in", "s_x", "si"}));
-    const double out = as_double(entry.real32({"s_out", "s_y", "so"}));
-    const double alpha = as_double(entry.real32({"alpha", "slope"}));
+    const double in = finite_double(entry.real32({"s_in", "s_x", "si"}));
+    const double out = finite_double(entry.real32({"s_out", "s_y", "so"}));
+    const double alpha = finite_double(entry.real32({"alpha", "slope"}));
     if (!(out > 0)) throw EntryError("the output's scale is not above 0");
     scale.identity = quant::quantize_multiplier({{in / out}, {}, 0});
     scale.slope = quant::quantize_multiplier({{in * alpha / out}, {}, 0});

@@ -15,19 +15,19 @@ using emu::LeftShift;
 using emu::QScale;
 using emu::Round;
 
-struct Operands {
+struct TwoLists {
   std::vector<Wide> a;
   std::vector<Wide> b;
 };
-Operands operands_of(const Entry& entry) {
-  Operands operands;
+TwoLists lists_of(const Entry& entry) {
+  TwoLists operands;
   operands.a = entry.integers({"x", "a"});
   operands.b = entry.integers({"y", "b"}, operands.a.size());
   return operands;
 }
 
 template <class F>
-Value map_pairs(const Operands& operands, F f) {
+Value map_pairs(const TwoLists& operands, F f) {
   Value::List list;
   for (size_t i = 0; i < operands.a.size(); ++i) list.push_back(f(operands.a[i], operands.b[i]));
   return list;
@@ -56,10 +56,6 @@ Fp32 scale_out(const Entry& entry) {
   return entry.real32({"c_scale", "so", "s_o", "sc", "s_c", "scale_c", "s_out", "output_scale", "out_scale"});
 }
 
-double as_double(Fp32 value) {
-  return static_cast<double>(exactly(value));
-}
-
 // By the multipliers where they are given, otherwise from the scales as the library forms them, in float64.
 emu::AddScale add_scale_of(const Entry& entry) {
   const ZeroPoints z = zero_points_of(entry);
@@ -80,9 +76,9 @@ emu::AddScale add_scale_of(const Entry& entry) {
     scale.output = scale_31(entry, {"mo", "m_out", "mc"}, {"sho", "shift_out", "shc"});
     return scale;
   }
-  const double a = as_double(scale_a(entry));
-  const double b = as_double(scale_b(entry));
-  const double out = as_double(scale_out(entry));
+  const double a = finite_double(scale_a(entry));
+  const double b = finite_double(scale_b(entry));
+  const double out = finite_double(scale_out(entry));
   const double twice = 2 * std::max(a, b);
   if (!(twice > 0) || !(out > 0)) throw EntryError("a scale is not above 0");
   scale.a = quant::quantize_multiplier({{a / twice}, {}, 0});
@@ -95,7 +91,7 @@ emu::AddScale add_scale_of(const Entry& entry) {
 Value add_31(const Entry& entry, bool subtract) {
   emu::AddScale scale = add_scale_of(entry);
   if (subtract) scale.b.multiplier = -scale.b.multiplier;
-  return map_pairs(operands_of(entry), [&](Wide a, Wide b) -> Value { return emu::add_quantized(narrow(a, 64, "a number"), narrow(b, 64, "a number"), scale); });
+  return map_pairs(lists_of(entry), [&](Wide a, Wide b) -> Value { return emu::add_quantized(narrow(a, 64, "a number"), narrow(b, 64, "a number"), scale); });
 }
 Value add(const Entry& entry) {
   return add_31(entry, false);
@@ -111,9 +107,9 @@ Value mul(const Entry& entry) {
   if (entry.has({"m", "multiplier"})) {
     product = scale_31(entry, {"m", "multiplier"}, {"shift", "sh"});
   } else {
-    const double out = as_double(scale_out(entry));
+    const double out = finite_double(scale_out(entry));
     if (!(out > 0)) throw EntryError("a scale is not above 0");
-    product = quant::quantize_multiplier({{as_double(scale_a(entry)) * as_double(scale_b(entry)) / out}, {}, 0});
+    product = quant::quantize_multiplier({{finite_double(scale_a(entry)) * finite_double(scale_b(entry)) / out}, {}, 0});
   }
   const emu::MulScale scale{narrow(z.a, 64, "a zero point"),
                             narrow(z.b, 64, "a zero point"),
@@ -121,7 +117,7 @@ Value mul(const Entry& entry) {
                             product,
                             narrow(emu::saturate(limits.low, emu::kS64), 64, "a limit"),
                             narrow(emu::saturate(limits.high, emu::kS64), 64, "a limit")};
-  return map_pairs(operands_of(entry), [&](Wide a, Wide b) -> Value { return emu::multiply_quantized(narrow(a, 64, "a number"), narrow(b, 64, "a number"), scale); });
+  return map_pairs(lists_of(entry), [&](Wide a, Wide b) -> Value { return emu::multiply_quantized(narrow(a, 64, "a number"), narrow(b, 64, "a number"), scale); });
 }
 
 // (a - za) * ma + (b - zb) * mb, one rounding shift, + zo, clamped. The multipliers are lrint(s / so * 2^shift) in binary32; the larger has `bits` bits.
@@ -142,10 +138,6 @@ TwoMultipliers two_multipliers_of(const Entry& entry, int bits) {
   return {multiplier(a), multiplier(b), shift_by};
 }
 
-Fp32 from_integer(Wide value) {
-  return emu::fp32_of(value, Round::half_even);
-}
-
 // ((a - za) * sa + (b - zb) * sb) in binary32, each operation rounded.
 Fp32 real_sum(const Entry& entry, const ZeroPoints& z, Wide a, Wide b) {
   return emu::add(emu::multiply(from_integer(a - z.a), scale_a(entry)), emu::multiply(from_integer(b - z.b), scale_b(entry)));
@@ -154,7 +146,7 @@ Fp32 real_sum(const Entry& entry, const ZeroPoints& z, Wide a, Wide b) {
 Value add_by_two_multipliers(const Entry& entry, int bits, Round otherwise, Limits type) {
   const ZeroPoints z = zero_points_of(entry);
   const Limits limits = entry.clamp(type);
-  const Operands operands = operands_of(entry);
+  const TwoLists operands = lists_of(entry);
   return by_key(entry, "integer", [&](const std::string& key) -> Value {
     if (contains(key, "exact")) {
       const Rational out = exactly(scale_out(entry));
@@ -186,7 +178,7 @@ Value add_in_floats(const Entry& entry) {
   const ZeroPoints z = zero_points_of(entry);
   const bool is_signed =
       entry.flag({"signed"}, false) || contains(entry.op, "s8") || contains(lower_case(entry.text({"dtype", "type"})), "s8") || lower_case(entry.text({"dtype", "type"})) == "int8";
-  const Operands operands = operands_of(entry);
+  const TwoLists operands = lists_of(entry);
   // Words below 0 are signed ones.
   const bool negative = std::any_of(operands.a.begin(), operands.a.end(), [](Wide q) { return q < 0; }) ||
                         std::any_of(operands.b.begin(), operands.b.end(), [](Wide q) { return q < 0; }) || z.a < 0 || z.b < 0 || z.out < 0;
@@ -205,7 +197,7 @@ Value add_16_bits_inside(const Entry& entry) {
   const Wide offset = entry.integer({"offset"}, 0);
   const int right = entry.small({"rsh", "shift"}, 0, 62);
   const Round mode = entry.round(Round::half_up);
-  return map_pairs(operands_of(entry), [&](Wide a, Wide b) -> Value {
+  return map_pairs(lists_of(entry), [&](Wide a, Wide b) -> Value {
     const Wide sum = shift(times(a, as) + times(b, bs), -8, Round::floor) + offset;
     return kU8Limits.clamp(shift(emu::saturate(sum, emu::kS16), -right, mode));
   });
@@ -225,11 +217,7 @@ Value add_u16(const Entry& entry) {
   const auto sum = [&](Wide a, Wide b) { return shift(times(a, sa) + times(subtract ? 65535 - b : b, sb), -1, Round::floor); };
   const Wide delta = entry.has({"delta", "offset"}) ? entry.integer({"delta", "offset"}) : shift(z.out, right, Round::floor) - sum(z.a, z.b);
   const Round mode = entry.round(Round::half_up);
-  return map_pairs(operands_of(entry), [&](Wide a, Wide b) -> Value { return kU16Limits.clamp(shift(emu::saturate(sum(a, b) + delta, emu::kS32), -right, mode)); });
-}
-
-Value clamped(const Rational& value, Round mode, const Limits& limits) {
-  return Value(quant::round_and_clamp(value, mode, narrow(emu::saturate(limits.low, emu::kS64), 64, "a limit"), narrow(emu::saturate(limits.high, emu::kS64), 64, "a limit")));
+  return map_pairs(lists_of(entry), [&](Wide a, Wide b) -> Value { return kU16Limits.clamp(shift(emu::saturate(sum(a, b) + delta, emu::kS32), -right, mode)); });
 }
 
 // The real sum or difference, exactly, rounded once.
@@ -243,7 +231,7 @@ Value exact_sum(const Entry& entry, Limits otherwise, Round mode) {
   const Rational so = entry.rational({"s_o", "s_out", "so", "c_scale", "s_z", "scale_out"}, one);
   if (so == 0) throw EntryError("the output's scale is 0");
   const Limits limits = entry.clamp(otherwise);
-  return map_pairs(operands_of(entry), [&](Wide a, Wide b) {
+  return map_pairs(lists_of(entry), [&](Wide a, Wide b) {
     const Rational second = Rational(BigInt(b - z.b)) * sb;
     const Rational real = (Rational(BigInt(a - z.a)) * sa + (subtract ? Rational(-second) : second)) / so;
     return clamped(Rational(quant::round_to_integer(real, mode)) + Rational(BigInt(z.out)), Round::half_even, limits);
@@ -258,7 +246,7 @@ Value reference_u16(const Entry& entry) {
 Value eltwise_add(const Entry& entry) {
   const Limits limits = entry.clamp(kS8Limits);
   const Round mode = entry.round(Round::half_up);
-  const Operands operands = operands_of(entry);
+  const TwoLists operands = lists_of(entry);
   const bool subtract = contains(entry.op, "sub");
   if (entry.has({"I"})) {
     const Wide i = entry.integer({"I"});

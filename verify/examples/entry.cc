@@ -249,4 +249,8 @@ emu::QScale scale_31(const Entry& entry, Names multiplier, Names shift) {
   return scale_31(entry.integer(multiplier), entry.integer(shift, 0));
 }
 
+Value clamped(const Rational& value, emu::Round mode, const Limits& limits) {
+  return Value(quant::round_and_clamp(value, mode, narrow(emu::saturate(limits.low, emu::kS64), 64, "a limit"), narrow(emu::saturate(limits.high, emu::kS64), 64, "a limit")));
+}
+
 }  // namespace assay::verify

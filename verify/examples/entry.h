@@ -75,6 +75,9 @@ inline constexpr Limits kUnlimited{-(Wide{1} << 120), Wide{1} << 120};
 // Of a two's complement type of 1 to 64 bits.
 Limits limits_of(int bits, bool is_signed);
 
+// Rounded once to an integer within the limits.
+Value clamped(const Rational& value, emu::Round mode, const Limits& limits);
+
 // value * 2^shift for a positive shift, otherwise rounded value / 2^-shift; |shift| up to 126.
 Wide shift(Wide value, int shift_left, emu::Round round);
 

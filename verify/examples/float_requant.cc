@@ -11,10 +11,6 @@ using emu::Round;
 constexpr Fp32 kOne{0x3F800000};
 constexpr Fp32 kZero{0};
 
-Fp32 from_integer(Wide value) {
-  return emu::fp32_of(value, Round::half_even);
-}
-
 Wide rounded(Fp32 value, Round mode) {
   return emu::to_int(value, mode, emu::kS64);
 }

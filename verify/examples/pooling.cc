@@ -179,7 +179,6 @@ Value average_in_floats(const Entry& entry) {
   }
   const Limits limits = entry.clamp(negative ? kS8Limits : kU8Limits);
   const Round mode = entry.round(Round::half_even);
-  const auto from_integer = [](Wide value) { return emu::fp32_of(value, Round::half_even); };
   return map_list(rows, [&](const std::vector<Wide>& row) -> Value {
     Fp32 sum{0};
     for (const Wide q : row) sum = emu::add(sum, emu::multiply(sx, from_integer(q - zx)));

@@ -327,6 +327,14 @@ Rational exactly(emu::Fp32 value) {
   return value.bits >> 31 != 0 ? Rational(-magnitude) : magnitude;
 }
 
+double finite_double(emu::Fp32 value) {
+  return static_cast<double>(exactly(value));
+}
+
+emu::Fp32 from_integer(Wide value) {
+  return emu::fp32_of(value, emu::Round::half_even);
+}
+
 std::string lower_case(std::string_view text) {
   std::string lower(text);
   std::transform(lower.begin(), lower.end(), lower.begin(), [](unsigned char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : static_cast<char>(c); });

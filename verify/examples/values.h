@@ -84,6 +84,9 @@ emu::Fp32 to_float(const Json& json, const std::string& what);
 emu::Fp32 nearest_float(const Rational& value);
 // Exactly what the bits mean; not for infinities and NaN.
 Rational exactly(emu::Fp32 value);
+double finite_double(emu::Fp32 value);
+// The binary32 number nearest to an integer, ties to even.
+emu::Fp32 from_integer(Wide value);
 // The real number: binary32 bits, decimal and rational texts. nullopt where the text is none.
 std::optional<Rational> parse_rational(std::string_view text);
 

@@ -19,8 +19,8 @@ namespace {
 
 using vectors::operand_index;
 
-constexpr size_t kBlock = size_t{1} << 14;  // accumulators at a time: they and their results stay in the first caches
-constexpr size_t kMostKept = 1000;          // of those that differ
+constexpr size_t kAccumulatorsAtOnce = size_t{1} << 14;  // accumulators at a time: they and their results stay in the first caches
+constexpr size_t kMostDifferentKept = 1000;              // of those that differ
 constexpr size_t kOthers = 4096;
 
 struct Domain {
@@ -91,16 +91,16 @@ ExhaustiveReport exhaust(const emu::Target& target, const Operands& operands, co
   report.what = fmt::format("all {} accumulators {}..{} of: {}", domain.size(), domain.low, domain.high, describe(ArithOp::requantize, operands));
   report.by = expected.by();
   const auto start = std::chrono::steady_clock::now();
-  const uint64_t blocks = (domain.size() + kBlock - 1) / kBlock;
+  const uint64_t blocks = (domain.size() + kAccumulatorsAtOnce - 1) / kAccumulatorsAtOnce;
   const auto threads = static_cast<size_t>(std::max(settings.threads, 1));
   std::atomic<uint64_t> next{0}, cases{0}, different{0};
   std::atomic<bool> stopped{false};
   std::mutex mutex;
   parallel_for(threads, static_cast<int>(threads), [&](size_t thread) {
-    std::vector<Result> results(kBlock);
+    std::vector<Result> results(kAccumulatorsAtOnce);
     for (uint64_t block = next++; block < blocks && !stopped; block = next++) {
-      const int64_t first = domain.low + static_cast<int64_t>(block * kBlock);
-      const auto size = static_cast<size_t>(std::min<uint64_t>(kBlock, domain.size() - block * kBlock));
+      const int64_t first = domain.low + static_cast<int64_t>(block * kAccumulatorsAtOnce);
+      const auto size = static_cast<size_t>(std::min<uint64_t>(kAccumulatorsAtOnce, domain.size() - block * kAccumulatorsAtOnce));
       if (!row(thread, first, size, results.data())) {
         stopped = true;
         const std::lock_guard lock(mutex);
@@ -109,7 +109,7 @@ ExhaustiveReport exhaust(const emu::Target& target, const Operands& operands, co
         break;
       }
       expected.compare(first, results.data(), size, [&](size_t i) {
-        if (different++ >= kMostKept) return;
+        if (different++ >= kMostDifferentKept) return;
         Tested tested;
         tested.operands = operands;
         tested.operands[0] = first + static_cast<int64_t>(i);
@@ -162,7 +162,7 @@ Operands channel_operands(const emu::Target& target, const ChannelChoice& choice
 ExhaustiveReport exhaust_requantize(const emu::Target& target, const std::vector<Device>& devices, const ExhaustiveSettings& settings) {
   const Operands operands = channel_operands(target, settings.channel, settings.seed);
   const Operands rest(operands.begin() + 1, operands.end());
-  std::vector<std::vector<int64_t>> columns(devices.size(), std::vector<int64_t>(kBlock));
+  std::vector<std::vector<int64_t>> columns(devices.size(), std::vector<int64_t>(kAccumulatorsAtOnce));
   ExhaustiveSettings own = settings;
   own.threads = static_cast<int>(devices.size());
   ExhaustiveReport report = exhaust<int64_t>(target, operands, own, [&](size_t thread, int64_t first, size_t size, int64_t* results) {
@@ -174,7 +174,7 @@ ExhaustiveReport exhaust_requantize(const emu::Target& target, const std::vector
   // Asked one by one: the row that stopped it; else random cases, so that an explanation cannot be one that breaks everything else.
   std::vector<Operands> others;
   if (report.stopped_at) {
-    const auto row = static_cast<int64_t>(std::min<uint64_t>(kBlock, domain_of(target).size()));
+    const auto row = static_cast<int64_t>(std::min<uint64_t>(kAccumulatorsAtOnce, domain_of(target).size()));
     for (int64_t i = 0; i < row; ++i) {
       others.push_back(operands);
       others.back()[0] = *report.stopped_at + i;
@@ -200,7 +200,7 @@ ExhaustiveReport exhaust_kernel(const emu::Target& target, const ExhaustiveSetti
     return report;
   }
   return exhaust<int32_t>(target, operands, settings, [&](size_t, int64_t first, size_t size, int32_t* results) {
-    thread_local std::array<int32_t, kBlock> accumulators;
+    thread_local std::array<int32_t, kAccumulatorsAtOnce> accumulators;
     for (size_t i = 0; i < size; ++i) accumulators[i] = static_cast<int32_t>(first + static_cast<int64_t>(i));
     emu::FastSteps::RowCounts counts;
     fast->run(accumulators.data(), size, 0, results, counts);

@@ -10,8 +10,8 @@
 namespace assay::verify {
 namespace {
 
-constexpr size_t kBlock = size_t{1} << 15;
-constexpr size_t kMostKept = 2000;
+constexpr size_t kWordsAtOnce = size_t{1} << 15;
+constexpr size_t kMostOfSample = 2000;
 constexpr int64_t kMostWords = 256;  // of each operand of a pair
 
 class Words {
@@ -32,7 +32,7 @@ class Words {
     flush();
     if (report_.different > 0) {
       // So that an explanation cannot be one that breaks everything else.
-      for (Tested& tested : test_cases(t_, device_, op_, random_cases(t_, op_, settings_.seed, kMostKept))) report_.sample.push_back(std::move(tested));
+      for (Tested& tested : test_cases(t_, device_, op_, random_cases(t_, op_, settings_.seed, kMostOfSample))) report_.sample.push_back(std::move(tested));
     }
     report_.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     if (report_.cases == 0 && report_.untested.empty()) report_.untested = "the device answered none of the cases";
@@ -45,7 +45,7 @@ class Words {
   void put(const Operands& operands) {
     if (!report_.untested.empty() || vectors::illegal(t_, op_, operands)) return;
     block_.push_back(operands);
-    if (block_.size() == kBlock) flush();
+    if (block_.size() == kWordsAtOnce) flush();
   }
   void flush() {
     if (block_.empty() || !report_.untested.empty()) return;
@@ -54,7 +54,7 @@ class Words {
       if (tested.crashed()) report_.sample.push_back(tested);
       if (!tested.answered()) continue;
       ++report_.cases;
-      const bool keep = tested.differs() ? report_.different++ < kMostKept : report_.cases % 1024 == 0 && report_.sample.size() < 2 * kMostKept;
+      const bool keep = tested.differs() ? report_.different++ < kMostOfSample : report_.cases % 1024 == 0 && report_.sample.size() < 2 * kMostOfSample;
       if (keep) report_.sample.push_back(std::move(tested));
     }
     block_.clear();

@@ -14,8 +14,8 @@ namespace {
 using oracle::Int;
 using oracle::Real;
 
-constexpr int64_t kRow = 48;    // results of one program
-constexpr int64_t kTerms = 11;  // products of one sum
+constexpr int64_t kRow = 48;          // results of one program
+constexpr int64_t kNumberTerms = 11;  // products of one sum
 
 Real rounded32(const Real& exact) {
   return oracle::value_of(oracle::word_of(exact, oracle::kNearest32), emu::kFp32);
@@ -85,9 +85,9 @@ class Draw {
 };
 
 // One program, its inputs, and what the oracle makes of them.
-class Trial {
+class NumberTrial {
  public:
-  Trial(const emu::Target& target, Draw& draw, const emu::Steps& steps) : t_(target), draw_(draw), operands_(draw.operands(target.storage.activation.type)), steps_(steps) {}
+  NumberTrial(const emu::Target& target, Draw& draw, const emu::Steps& steps) : t_(target), draw_(draw), operands_(draw.operands(target.storage.activation.type)), steps_(steps) {}
 
   emu::Ref input(const Shape& shape, const std::vector<int64_t>& words) {
     const auto index = static_cast<uint32_t>(program_.values.size());
@@ -157,28 +157,28 @@ class Trial {
 };
 
 void sums(const emu::Target& t, bool matmul, Draw& draw, SelfLine& line, bool& kernel) {
-  Trial trial(t, draw, matmul ? t.matmul->steps : t.conv->steps);
-  const auto x = draw.words(t.storage.activation.type, kRow * kTerms), w = draw.words(t.storage.weight.type, kTerms);
+  NumberTrial trial(t, draw, matmul ? t.matmul->steps : t.conv->steps);
+  const auto x = draw.words(t.storage.activation.type, kRow * kNumberTerms), w = draw.words(t.storage.weight.type, kNumberTerms);
   for (int64_t i = 0; i < kRow; ++i) {
     std::vector<Real> terms;
-    for (int64_t k = 0; k < kTerms; ++k) {
-      terms.push_back(rounded32(oracle::product(trial.number(x[static_cast<size_t>(matmul ? i * kTerms + k : k * kRow + i)]), trial.weight(w[static_cast<size_t>(k)]))));
+    for (int64_t k = 0; k < kNumberTerms; ++k) {
+      terms.push_back(rounded32(oracle::product(trial.number(x[static_cast<size_t>(matmul ? i * kNumberTerms + k : k * kRow + i)]), trial.weight(w[static_cast<size_t>(k)]))));
     }
     trial.expect(summed(terms, *t.accumulate.accumulator.fp32));
   }
   if (matmul) {
     emu::MatMul op;
-    op.a = trial.input({kRow, kTerms}, x), op.b = trial.constant({kTerms, 1}, w), op.acc = t.accumulate.accumulator, op.requant = trial.requant();
+    op.a = trial.input({kRow, kNumberTerms}, x), op.b = trial.constant({kNumberTerms, 1}, w), op.acc = t.accumulate.accumulator, op.requant = trial.requant();
     return trial.judge(op, {kRow, 1}, line, kernel);
   }
   emu::Conv op;
-  op.x = trial.input({1, kTerms, 1, kRow}, x), op.w = trial.constant({1, kTerms, 1, 1}, w), op.acc = t.accumulate.accumulator, op.order = t.accumulate.order;
+  op.x = trial.input({1, kNumberTerms, 1, kRow}, x), op.w = trial.constant({1, kNumberTerms, 1, 1}, w), op.acc = t.accumulate.accumulator, op.order = t.accumulate.order;
   op.requant = trial.requant();
   trial.judge(op, {1, 1, 1, kRow}, line, kernel);
 }
 
 void sum_of_two(const emu::Target& t, Draw& draw, SelfLine& line, bool& kernel) {
-  Trial trial(t, draw, t.add->steps);
+  NumberTrial trial(t, draw, t.add->steps);
   const auto a = draw.words(trial.type(), kRow), b = draw.words(trial.type(), kRow);
   for (size_t i = 0; i < a.size(); ++i) trial.expect(plus(trial.number(a[i]), trial.number(b[i])));
   emu::Add op;
@@ -188,7 +188,7 @@ void sum_of_two(const emu::Target& t, Draw& draw, SelfLine& line, bool& kernel) 
 }
 
 void product_of_two(const emu::Target& t, Draw& draw, SelfLine& line, bool& kernel) {
-  Trial trial(t, draw, t.mul->steps);
+  NumberTrial trial(t, draw, t.mul->steps);
   const auto a = draw.words(trial.type(), kRow), b = draw.words(trial.type(), kRow);
   for (size_t i = 0; i < a.size(); ++i) trial.expect(rounded32(oracle::product(trial.number(a[i]), trial.number(b[i]))));
   emu::Mul op;
@@ -197,7 +197,7 @@ void product_of_two(const emu::Target& t, Draw& draw, SelfLine& line, bool& kern
 }
 
 void mean(const emu::Target& t, Draw& draw, SelfLine& line, bool& kernel) {
-  Trial trial(t, draw, t.average_pool->steps);
+  NumberTrial trial(t, draw, t.average_pool->steps);
   const auto x = draw.words(trial.type(), 3 * kRow);
   for (size_t i = 0; i < x.size(); i += 3) trial.expect(summed({trial.number(x[i]), trial.number(x[i + 1]), trial.number(x[i + 2])}, *t.accumulate.accumulator.fp32));
   emu::AveragePool op;
@@ -207,7 +207,7 @@ void mean(const emu::Target& t, Draw& draw, SelfLine& line, bool& kernel) {
 
 void largest(const emu::Target& t, Draw& draw, SelfLine& line, bool& kernel) {
   const emu::Steps none;
-  Trial trial(t, draw, none);
+  NumberTrial trial(t, draw, none);
   const auto x = draw.words(trial.type(), 3 * kRow);
   for (size_t i = 0; i < x.size(); i += 3) {
     int64_t best = x[i];
@@ -220,7 +220,7 @@ void largest(const emu::Target& t, Draw& draw, SelfLine& line, bool& kernel) {
 }
 
 void limits(const emu::Target& t, Draw& draw, SelfLine& line, bool& kernel) {
-  Trial trial(t, draw, t.requantize->steps);
+  NumberTrial trial(t, draw, t.requantize->steps);
   const auto x = draw.words(trial.type(), kRow);
   for (const int64_t word : x) trial.expect(trial.number(word));
   emu::Requantize op;
@@ -229,7 +229,7 @@ void limits(const emu::Target& t, Draw& draw, SelfLine& line, bool& kernel) {
 }
 
 void slopes(const emu::Target& t, Draw& draw, SelfLine& line, bool& kernel) {
-  Trial trial(t, draw, t.leaky_relu->steps);
+  NumberTrial trial(t, draw, t.leaky_relu->steps);
   const auto x = draw.words(trial.type(), kRow);
   emu::StepOperands below = trial.operands();
   below.scale = draw.operands(trial.type()).scale;

@@ -15,8 +15,8 @@ namespace {
 using oracle::Int;
 using vectors::operand_index;
 
-constexpr int64_t kRow = 48;   // results of one program
-constexpr int64_t kTerms = 9;  // products of one sum
+constexpr int64_t kResults = 48;  // results of one program
+constexpr int64_t kTerms = 9;     // products of one sum
 
 // What a register keeps, in the oracle's terms.
 Int kept(const Int& exact, const emu::Accumulator& accumulator) {
@@ -42,15 +42,15 @@ class Maker {
   Trial sums(bool matmul, const emu::Steps& steps) {
     const bool biased = emu::holds<emu::AddBias>(steps);
     const int64_t zx = at("zero_point"), zw = t_.quantize.weight.symmetry == emu::Symmetry::asymmetric ? 128 : 0;
-    const auto x = words(word(), kRow * kTerms), w = words(t_.storage.weight.type, kTerms);
-    const emu::Ref in = input(word(), matmul ? Shape{kRow, kTerms} : Shape{1, kTerms, 1, kRow}, x, zx);
+    const auto x = words(word(), kResults * kTerms), w = words(t_.storage.weight.type, kTerms);
+    const emu::Ref in = input(word(), matmul ? Shape{kResults, kTerms} : Shape{1, kTerms, 1, kResults}, x, zx);
     const emu::Ref weights = constant(t_.storage.weight.type, matmul ? Shape{kTerms, 1} : Shape{1, kTerms, 1, 1}, w);
     const auto bias = biased ? std::optional(constant(t_.storage.bias.type, {1}, {at("bias")})) : std::nullopt;
     const emu::StepOperands operands = constants();
-    for (int64_t i = 0; i < kRow; ++i) {
+    for (int64_t i = 0; i < kResults; ++i) {
       Int sum = 0;
       for (int64_t k = 0; k < kTerms; ++k) {
-        const int64_t value = x[static_cast<size_t>(matmul ? i * kTerms + k : k * kRow + i)];
+        const int64_t value = x[static_cast<size_t>(matmul ? i * kTerms + k : k * kResults + i)];
         sum = kept(sum + Int(value - zx) * (w[static_cast<size_t>(k)] - zw), t_.accumulate.accumulator);
       }
       trial_.expected.push_back(finished(sum, steps, operands));
@@ -58,15 +58,16 @@ class Maker {
     if (matmul) {
       emu::MatMul op;
       op.a = in, op.b = weights, op.bias = bias, op.za = zx, op.zb = zw, op.acc = t_.accumulate.accumulator, op.requant = requant(steps);
-      return done(op, {kRow, 1});
+      return done(op, {kResults, 1});
     }
     emu::Conv op;
     op.x = in, op.w = weights, op.bias = bias, op.zx = zx, op.zw = zw, op.acc = t_.accumulate.accumulator, op.order = t_.accumulate.order, op.requant = requant(steps);
-    return done(op, {1, 1, 1, kRow});
+    return done(op, {1, 1, 1, kResults});
   }
 
   Trial add() {
-    const auto a = words(word(), kRow), b = words(word(), kRow);
+    const bool words_are_added = t_.add->zero_points == emu::ZeroPoints::kept;
+    const auto a = words(word(), kResults), b = words(word(), kResults);
     const emu::Accumulator acc = t_.accumulate.accumulator.alone();
     const emu::StepOperands operands = constants();
     const auto scaled = [&](int64_t value, size_t scale_at) {
@@ -76,18 +77,38 @@ class Maker {
     };
     for (size_t i = 0; i < a.size(); ++i) {
       const Int sum = kept(kept(scaled(a[i] - o_[2], 4), acc) + scaled(b[i] - o_[3], 7), acc);
-      trial_.expected.push_back(finished(sum, t_.add->steps, operands));
+      trial_.expected.push_back(words_are_added ? finished_whole(sum, operands) : finished(sum, t_.add->steps, operands));
     }
     emu::Add op;
-    op.a = input(word(), {kRow}, a, o_[2]), op.b = input(word(), {kRow}, b, o_[3]);
+    op.a = input(word(), {kResults}, a, o_[2]), op.b = input(word(), {kResults}, b, o_[3]);
     op.za = o_[2], op.zb = o_[3], op.acc = acc;
-    op.scale_a = scale_ref(scale(4)), op.scale_b = scale_ref(scale(7)), op.operand_steps = steps_ref(t_.add->operand_steps), op.requant = requant(t_.add->steps);
-    return done(op, {kRow});
+    op.scale_a = scale_ref(scale(4)), op.scale_b = scale_ref(scale(7)), op.operand_steps = steps_ref(t_.add->operand_steps);
+    op.requant = requant(words_are_added ? emu::kept_sum(t_.add->steps, o_[2] * o_[4] + o_[3] * o_[7], operands.zero_point, operands.scale.right) : t_.add->steps);
+    return done(op, {kResults});
+  }
+
+  // A sum of words whose zero points were kept: the steps before add_zero_point on the sum of the scaled words, then the output's zero point in the units of that place less the
+  // same steps' floor of what the zero points bring, then the others.
+  Int finished_whole(const Int& centred, const emu::StepOperands& operands) {
+    const Int brought = Int(o_[2]) * o_[4] + Int(o_[3]) * o_[7];
+    emu::Steps before, after;
+    unsigned places_before = 0, places_after = 0;
+    bool is_after = false;
+    for (const emu::Step& step : t_.add->steps) {
+      if (const auto* shift = std::get_if<emu::ShiftRight>(&step)) (is_after ? places_after : places_before) += shift->amount_in(operands.scale).bits;
+      if (std::holds_alternative<emu::AddZeroPoint>(step)) {
+        is_after = true;
+      } else {
+        (is_after ? after : before).push_back(step);
+      }
+    }
+    const Int offset = operands.zero_point * oracle::power_of_two(places_after) - oracle::below(oracle::Rational(brought, oracle::power_of_two(places_before)));
+    return finished(finished(centred + brought, before, operands) + offset, after, operands);
   }
 
   // Operands that become binary32 numbers and are added there: one scale each, here the case's constants `scale` and `output`.
   Trial add_in_fp32() {
-    const auto a = words(word(), kRow), b = words(word(), kRow);
+    const auto a = words(word(), kResults), b = words(word(), kResults);
     const emu::StepOperands operands = constants();
     emu::StepOperands of_a, of_b;
     of_a.scale = of_b.scale = operands.scale;
@@ -101,54 +122,55 @@ class Maker {
       trial_.expected.push_back(finished(sum, t_.add->steps, operands));
     }
     emu::Add op;
-    op.a = input(word(), {kRow}, a, zero), op.b = input(word(), {kRow}, b, zero);
+    op.a = input(word(), {kResults}, a, zero), op.b = input(word(), {kResults}, b, zero);
     op.za = op.zb = zero, op.acc = t_.accumulate.accumulator.alone();
     op.scale_a = scale_ref(of_a.scale), op.scale_b = scale_ref(of_b.scale), op.operand_steps = steps_ref(t_.add->operand_steps), op.requant = requant(t_.add->steps);
-    return done(op, {kRow});
+    return done(op, {kResults});
   }
 
   Trial mul() {
-    const auto a = words(word(), kRow), b = words(word(), kRow);
+    const auto a = words(word(), kResults), b = words(word(), kResults);
     const emu::Accumulator acc = t_.accumulate.accumulator.alone();
     const emu::StepOperands operands = constants();
     for (size_t i = 0; i < a.size(); ++i) trial_.expected.push_back(finished(kept(Int(a[i] - o_[2]) * (b[i] - o_[3]), acc), t_.mul->steps, operands));
     emu::Mul op;
-    op.a = input(word(), {kRow}, a, o_[2]), op.b = input(word(), {kRow}, b, o_[3]);
+    op.a = input(word(), {kResults}, a, o_[2]), op.b = input(word(), {kResults}, b, o_[3]);
     op.za = o_[2], op.zb = o_[3], op.acc = acc, op.requant = requant(t_.mul->steps);
-    return done(op, {kRow});
+    return done(op, {kResults});
   }
 
   Trial average_pool() {
-    const auto x = words(word(), 2 * kRow);
+    const auto x = words(word(), 2 * kResults);
     const emu::AverageRule& rule = *t_.average_pool;
     const emu::StepOperands operands = constants();
-    const bool divide = rule.form == emu::AverageForm::divide;
+    const bool divide = rule.form == emu::AverageForm::divide, keeps = rule.zero_point == emu::ZeroPoints::kept;
     for (size_t i = 0; i < x.size(); i += 2) {
-      Int value = kept(Int(x[i]) + x[i + 1] - 2 * o_[2], t_.accumulate.accumulator.alone());
+      Int value = kept(Int(x[i]) + x[i + 1] - (keeps ? 0 : 2 * o_[2]), t_.accumulate.accumulator.alone());
       if (divide)
         value =
             oracle::rounded(oracle::Rational(value * o_[3] * oracle::power_of_two(operands.scale.left.bits), Int(2) * oracle::power_of_two(operands.scale.right.bits)), rule.round);
       trial_.expected.push_back(finished(value, rule.steps, operands));
     }
     emu::AveragePool op;
-    op.x = input(word(), {1, 1, 1, 2 * kRow}, x, o_[2]), op.kernel = {1, 2}, op.stride = {1, 2}, op.zx = o_[2], op.acc = t_.accumulate.accumulator.alone();
+    op.x = input(word(), {1, 1, 1, 2 * kResults}, x, o_[2]), op.kernel = {1, 2}, op.stride = {1, 2}, op.zx = o_[2], op.acc = t_.accumulate.accumulator.alone();
+    if (keeps) op.base = op.zx;
     if (divide) op.divide = rule.round;
     op.requant = requant(rule.steps);
-    return done(op, {1, 1, 1, kRow});
+    return done(op, {1, 1, 1, kResults});
   }
 
   Trial requantize() {
-    const auto x = words(word(), kRow);
+    const auto x = words(word(), kResults);
     const emu::StepOperands operands = constants();
     const int64_t zx = at("zero_point");
     for (const int64_t value : x) trial_.expected.push_back(finished(Int(value - zx), t_.requantize->steps, operands));
     emu::Requantize op;
-    op.x = input(word(), {kRow}, x, zx), op.zx = zx, op.requant = requant(t_.requantize->steps);
-    return done(op, {kRow});
+    op.x = input(word(), {kResults}, x, zx), op.zx = zx, op.requant = requant(t_.requantize->steps);
+    return done(op, {kResults});
   }
 
   Trial table() {
-    const auto x = words(word(), kRow);
+    const auto x = words(word(), kResults);
     const unsigned bits = t_.table->form.fraction_bits;
     for (const int64_t value : x) {
       const oracle::Rational place(Int(value) - oracle::lowest(word()), oracle::power_of_two(bits));
@@ -158,10 +180,10 @@ class Maker {
       trial_.expected.push_back(entry(index) + oracle::rounded(between, t_.table->form.round));
     }
     emu::TableLookup op;
-    op.x = input(word(), {kRow}, x, 0), op.form = t_.table->form;
+    op.x = input(word(), {kResults}, x, 0), op.form = t_.table->form;
     op.table = constant(word(), {static_cast<int64_t>(o_.size()) - 1}, {o_.begin() + 1, o_.end()});
     zero_point_ = 0;
-    return done(op, {kRow});
+    return done(op, {kResults});
   }
 
  private:
@@ -188,7 +210,7 @@ class Maker {
 
   emu::Ref input(emu::IntType type, const Shape& shape, const std::vector<int64_t>& values, int64_t zero_point) {
     const auto index = static_cast<uint32_t>(trial_.program.values.size());
-    trial_.program.values.push_back({"x" + std::to_string(index), shape, type, zero_point, {}});
+    trial_.program.values.push_back({"x" + std::to_string(index), shape, type, zero_point});
     trial_.program.inputs.push_back({index, emu::Round::half_even, static_cast<int64_t>(type.min()), static_cast<int64_t>(type.max())});
     trial_.inputs.emplace_back(type, shape, values);
     return {false, index};
@@ -210,7 +232,7 @@ class Maker {
   template <class Op>
   Trial done(const Op& op, const Shape& shape) {
     const auto result = static_cast<uint32_t>(trial_.program.values.size());
-    trial_.program.values.push_back({"y", shape, word(), zero_point_, {}});
+    trial_.program.values.push_back({"y", shape, word(), zero_point_});
     trial_.program.instructions.push_back({result, op});
     trial_.program.outputs = {result};
     return std::move(trial_);

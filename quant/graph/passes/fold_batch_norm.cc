@@ -32,7 +32,7 @@ bool all_finite(const std::vector<float>& numbers) {
   return true;
 }
 
-bool fold_into(Graph& graph, Node& node, const Node& norm) {
+bool fold_norm_into(Graph& graph, Node& node, const Node& norm) {
   if (!std::holds_alternative<BatchNorm>(norm.op) || !node.fused.empty()) return false;
   const auto channels = output_channels(graph, node);
   if (!channels || channels->axis != 1) return false;
@@ -87,7 +87,7 @@ void fold_batch_norm(Graph& graph) {
   for (size_t n = 0; n < graph.nodes.size(); ++n) {
     if (gone[n]) continue;
     const auto next = only_consumer(graph, consumers, n);
-    if (next && fold_into(graph, graph.nodes[n], graph.nodes[*next])) gone[*next] = true;
+    if (next && fold_norm_into(graph, graph.nodes[n], graph.nodes[*next])) gone[*next] = true;
   }
   erase_nodes(graph, gone);
   std::vector<Node> nodes;

@@ -18,7 +18,7 @@ std::optional<FloatTensor> per_channel(const FloatTensor& constant, const Shape&
   return bias;
 }
 
-bool fold_into(Graph& graph, Node& node, const Node& add) {
+bool fold_bias_into(Graph& graph, Node& node, const Node& add) {
   const auto* binary = std::get_if<Binary>(&add.op);
   if (binary == nullptr || binary->kind != Arithmetic::add || !node.fused.empty()) return false;
   const ValueId other = add.inputs[0] == node.output ? add.inputs[1] : add.inputs[0];
@@ -48,7 +48,7 @@ void fold_bias_add(Graph& graph) {
   for (size_t n = 0; n < graph.nodes.size(); ++n) {
     if (gone[n]) continue;
     const auto next = only_consumer(graph, consumers, n);
-    if (next && fold_into(graph, graph.nodes[n], graph.nodes[*next])) gone[*next] = true;
+    if (next && fold_bias_into(graph, graph.nodes[n], graph.nodes[*next])) gone[*next] = true;
   }
   erase_nodes(graph, gone);
   remove_dead(graph);

@@ -93,7 +93,7 @@ TEST(FastSteps, RequantizersInBinary32EqualTheDefinition) {
                            "to_fp32; mul_fp32 slope; add_half_fp32; to_int floor; saturate output",  // the sign of -0 tells
                            "to_fp32; round_fp32 bf16 half_even; mul_fp32 scale; round_fp32 tf32 half_away; add_fp32 bias; to_int half_up; saturate output; clamp"}) {
     const Steps steps = parse_steps(list);
-    const ValueInfo result{"y", {}, kS8, 5, {}};
+    const ValueInfo result{"y", {}, kS8, 5};
     const ClampBounds clamp{-100, 90};
     // 2^-4, 1.5, 2^-1, -2^-2
     const ChannelConstants constants{7, {1, LeftShift{0}, RightShift{0}, {{0x3d800000U}, {0x3fc00000U}, {0x3f000000U}, {0xbe800000U}}}};
@@ -124,7 +124,7 @@ TEST(FastSteps, RoundedNumbersAreHeldOnlyWhereNothingCanTell) {
                            "to_fp32; mul_fp32 scale; to_int floor; add 1500000000; add_zero_point; clamp -128 127", "to_fp32; mul_fp32 scale; to_int floor; saturate output",
                            "to_fp32; mul_fp32 scale; to_int floor; shift_right 30 floor; saturate output", "to_fp32; mul_fp32 scale; to_int floor; saturate 32; saturate output"}) {
     const Steps steps = parse_steps(list);
-    const ValueInfo result{"y", {}, kS8, 1, {}};
+    const ValueInfo result{"y", {}, kS8, 1};
     const auto fast = FastSteps::prepare(steps, 300, {constants}, result, {-128, 127});
     ASSERT_TRUE(fast.has_value()) << list;
     for (int32_t a = -300; a <= 300; ++a) {
@@ -209,7 +209,7 @@ TEST(FastSteps, TheChannelThatShiftsLeastDecidesTheLanes) {
 }
 
 TEST(FastSteps, AValueThatWrapsIntoAnUnsignedTypeMayGrow) {
-  const ValueInfo result{"y", {}, kU8, 0, {}};
+  const ValueInfo result{"y", {}, kU8, 0};
   const auto fast = FastSteps::prepare(parse_steps("wrap output; shift_left 24; shift_right 24 floor"), 1, {ChannelConstants{}}, result, {});
   ASSERT_TRUE(fast.has_value());
   const int32_t accumulators[] = {-1};
@@ -229,7 +229,7 @@ TEST(FastSteps, RefusesAListThatKeepsItsOutputTwice) {
 // Every accumulator near zero, so that each bound is met, left and just not left; results and counts.
 void expect_the_definition(const char* list, const ChannelConstants& constants) {
   const Steps steps = parse_steps(list);
-  const ValueInfo result{"y", {}, kS8, 3, {}};
+  const ValueInfo result{"y", {}, kS8, 3};
   const ClampBounds clamp{-20, 30};
   std::vector<int32_t> accumulators;
   for (int32_t a = -400; a <= 400; ++a) accumulators.push_back(a);
@@ -278,7 +278,7 @@ TEST(FastSteps, ListsNextToTheCommonFormAreNotTakenForIt) {
 }
 
 TEST(FastSteps, ABiasThatTakesTheSumBeyond32BitsTakesTheLanesWithIt) {
-  const ValueInfo result{"y", {}, kS8, 0, {}};
+  const ValueInfo result{"y", {}, kS8, 0};
   const ChannelConstants constants{(int64_t{1} << 31) - 1, {}};
   const auto fast = FastSteps::prepare(parse_steps("add_bias; shift_right 24 floor; saturate output"), Wide{1} << 20, {constants}, result, {});
   ASSERT_TRUE(fast.has_value());

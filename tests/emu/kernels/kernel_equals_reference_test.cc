@@ -203,7 +203,7 @@ RC_GTEST_PROP(KernelEqualsReference, Concat, ()) {
 uint64_t accumulator_overflows(int64_t x, int64_t inputs, int64_t zx, const std::vector<int64_t>& weights, int64_t zw, const Accumulator& accumulator) {
   const int64_t outputs = static_cast<int64_t>(weights.size()) / inputs;
   Program program;
-  program.values = {{"x", {1, inputs, 1, 1}, kU8, 0, {}}, {"y", {1, outputs, 1, 1}, kS8, 0, {}}};
+  program.values = {{"x", {1, inputs, 1, 1}, kU8, 0}, {"y", {1, outputs, 1, 1}, kS8, 0}};
   program.constants = {{"w", Tensor(kS8, {outputs, inputs, 1, 1}, weights)}};
   program.scales = {{QScale{}}};
   program.step_lists = {parse_steps("saturate output")};
@@ -254,7 +254,7 @@ TEST(Kernel, SumsBeyond32BitsAreExact) {
 
 TEST(Kernel, RefusesAnAccumulatorInBinary32ThatCouldRound) {
   Program program;
-  program.values = {{"x", {1, 1, 1, 1}, kU8, 0, {}}, {"y", {1, 1, 1, 1}, kS8, 0, {}}};
+  program.values = {{"x", {1, 1, 1, 1}, kU8, 0}, {"y", {1, 1, 1, 1}, kS8, 0}};
   program.scales = {{QScale{}}};
   program.step_lists = {parse_steps("saturate output")};
   const std::vector<const Tensor*> none;
@@ -270,7 +270,7 @@ TEST(Kernel, RefusesAnAccumulatorInBinary32ThatCouldRound) {
 template <class Op>
 std::string why_reference(Op op, const std::string& operand_steps) {
   Program program;
-  program.values = {{"a", {1}, IntType{5, false}, 0, {}}, {"b", {1}, kS8, 0, {}}, {"y", {1}, kS8, 0, {}}};
+  program.values = {{"a", {1}, IntType{5, false}, 0}, {"b", {1}, kS8, 0}, {"y", {1}, kS8, 0}};
   program.scales = {{QScale{}}};
   program.step_lists = {parse_steps("saturate output"), parse_steps(operand_steps)};
   const std::vector<const Tensor*> none;
@@ -302,7 +302,7 @@ TEST(Kernel, RefusesSumsThatCouldLeave62BitsAndStepsThatOverflowOnEitherSide) {
 // Every word of s8, once in each of two channels.
 TEST(Kernel, AMapCountsBothKindsOfOverflowByChannel) {
   Program program;
-  program.values = {{"x", {1, 2, 256}, kS8, 0, {}}, {"y", {1, 2, 256}, IntType{5, true}, 3, {}}};
+  program.values = {{"x", {1, 2, 256}, kS8, 0}, {"y", {1, 2, 256}, IntType{5, true}, 3}};
   program.scales = {{QScale{}, {2, LeftShift{0}, RightShift{0}}}};
   program.step_lists = {parse_steps("multiply; saturate 6; add_zero_point; saturate output")};
   Tensor x(kS8, {1, 2, 256});

@@ -43,7 +43,7 @@ TEST(FastSteps, ALargeZeroPointAddedToARoundedNumberIsNotHeldBack) {
 }
 
 TEST(FastSteps, FactorsAndProductsBeyond64BitsAreExactInTheCommonForm) {
-  const ValueInfo result{"y", {}, kS8, 0, {}};
+  const ValueInfo result{"y", {}, kS8, 0};
   const ChannelConstants constants{0, {INT32_MAX, LeftShift{0}, RightShift{0}}};
   expect_the_definition("multiply; shift_left 40; shift_right 62 floor; saturate output", {constants}, result, {0, 1, 1000, -1000});
   expect_the_definition("multiply; shift_right 62 floor; saturate output", {constants}, result, {int64_t{1} << 33, -(int64_t{1} << 33), int64_t{1} << 31});

@@ -20,7 +20,7 @@ struct Case {
   std::vector<Tensor> inputs;
 
   Case(IntType result, const Shape& shape, const char* steps) {
-    program.values = {{"y", shape, result, 0, {}}};
+    program.values = {{"y", shape, result, 0}};
     program.scales = {{QScale{}}};
     program.step_lists = {parse_steps(steps)};
   }

@@ -26,7 +26,7 @@ class OneInstruction {
   }
 
   Ref value(IntType type, const Shape& shape) {
-    program.values.push_back({"v", shape, type, 0, {}});
+    program.values.push_back({"v", shape, type, 0});
     tensors.push_back(any_tensor(type, shape));
     return {false, static_cast<uint32_t>(tensors.size() - 1)};
   }
@@ -62,7 +62,7 @@ class OneInstruction {
     return {scale(draw() % 2 == 0 ? channels : 1), steps((bias ? "add_bias; " : "") + list), {low, low + static_cast<int64_t>(draw() % 67)}};
   }
 
-  void result(IntType type, const Shape& shape) { program.values.push_back({"y", shape, type, static_cast<int64_t>(draw() % 21) - 10, {}}); }
+  void result(IntType type, const Shape& shape) { program.values.push_back({"y", shape, type, static_cast<int64_t>(draw() % 21) - 10}); }
 
   // False where there is no kernel.
   bool kernel_equals_reference(const Operation& operation) {

@@ -52,6 +52,7 @@ RC_GTEST_PROP(PoolsAndMoves, AveragePool, ()) {
   op.zx = any_zero_point(type);
   const Shape shape = any_pool(op, size);
   op.include_pad = *inRange(0, 2) == 0;
+  if (*inRange(0, 2) == 0) op.base = *inRange(-300, 300);
   op.requant = one.requant(1, false);
   if (*inRange(0, 2) == 0) {
     op.divide = *rc::gen::elementOf(std::vector<Round>(kAllRounds.begin(), kAllRounds.end()));

@@ -40,6 +40,33 @@ TEST(AveragePool, CountsTheWindowInsideTheImageOrAllOfIt) {
   EXPECT_EQ(one.run(op).values, (Values{5, 5, 6, 6}));
 }
 
+// The words' mean and the mean of distances from the zero point round a tie to different sides where their signs differ.
+TEST(AveragePool, ABaseMovesEveryCountedElement) {
+  OneOp one;
+  AveragePool op = pool(one, {1, 1, 1, 4}, {-3, -4, 1, 2}, {1, 2}, -10);
+  op.stride = {1, 2};
+  op.requant = one.requant("saturate output");
+  one.result(kS8, {1, 1, 1, 2}, -10);
+  op.base = -10;  // -3.5 -> -4, 1.5 -> 2; less the zero point 6.5 -> 7, 11.5 -> 12: words -3 and 2
+  EXPECT_EQ(one.run(op).values, (Values{-4, 2}));
+  EXPECT_EQ(one.run(op).stage("accumulator"), (Values{-7, 3}));
+  op.base = int64_t{1} << 32;
+  EXPECT_NE(one.problems(op).find("'base' is 4294967296, beyond 32 bits"), std::string::npos) << one.problems(op);
+}
+
+TEST(AveragePool, PaddingThatCountsAddsTheBase) {
+  OneOp one;
+  AveragePool op = pool(one, {1, 1, 1, 2}, {5, 9}, {1, 2}, 3);
+  op.pads = {0, 1, 0, 1};
+  op.base = 3;
+  op.requant = one.requant("saturate output");
+  one.result(kS8, {1, 1, 1, 3}, 3);
+  EXPECT_EQ(one.run(op).stage("accumulator"), (Values{5, 14, 9}));
+  op.include_pad = true;
+  EXPECT_EQ(one.run(op).stage("accumulator"), (Values{8, 14, 12}));
+  EXPECT_EQ(one.run(op).values, (Values{4, 7, 6}));
+}
+
 TEST(AveragePool, TheRatioOfScalesIsPartOfTheOneDivision) {
   OneOp one;
   AveragePool op = pool(one, {1, 1, 1, 3}, {5, 6, 6}, {1, 3});
@@ -98,6 +125,7 @@ TEST(AveragePoolLaws, IsTheExactMeanRoundedOnce) {
     op.stride = pick_many(2, 1, 3);
     op.pads = pick_many(4, 0, 1);
     op.include_pad = pick(0, 1) == 1;
+    if (pick(0, 1) == 1) op.base = pick(-200, 200);
     op.divide = pick_round();
     op.acc = pick_of<Accumulator>({{{10, true}, Overflow::saturate}, {{9, true}, Overflow::wrap}, {kS32, Overflow::wrap}});
     const QScale scale{pick(1, 1000), LeftShift{static_cast<uint8_t>(pick(0, 2))}, RightShift{static_cast<uint8_t>(pick(0, 10))}};
@@ -116,14 +144,15 @@ TEST(AveragePoolLaws, IsTheExactMeanRoundedOnce) {
           if (first < 0 || first % op.stride[a] != 0) return;
           out.push_back(first / op.stride[a]);
         }
-        terms[out].push_back({oracle::TermPlace{k[0], k[1], 0}, oracle::Int(values[flat] - op.zx)});
+        terms[out].push_back({oracle::TermPlace{k[0], k[1], 0}, oracle::Int(values[flat] - op.zx) + op.base.value_or(0)});
       });
     });
     uint64_t overflows = 0;
     oracle::every_index(y, [&](const std::vector<int64_t>& index, size_t flat) {
-      const oracle::Terms& window = terms.at(index);
-      const oracle::RegisterSum sum = oracle::sum_in_order(window, op.acc);
+      oracle::Terms window = terms.at(index);
       const oracle::Int count = op.include_pad ? oracle::Int(op.kernel[0] * op.kernel[1]) : oracle::Int(window.size());
+      while (oracle::Int(window.size()) < count) window.push_back({oracle::TermPlace{op.kernel[0], static_cast<int64_t>(window.size()), 0}, oracle::Int(op.base.value_or(0))});
+      const oracle::RegisterSum sum = oracle::sum_in_order(window, op.acc);
       const oracle::Rational mean =
           oracle::Rational(sum.value, count) * oracle::Rational(scale.multiplier * oracle::power_of_two(scale.left.bits), oracle::power_of_two(scale.right.bits));
       RC_ASSERT(oracle::Int(outcome.values[flat]) == oracle::rounded(mean, *op.divide));

@@ -28,7 +28,7 @@ const Values& Outcome::stage(const std::string& name) const {
 
 Ref OneOp::value(IntType type, const Shape& shape, const Values& values, int64_t zero_point) {
   const auto index = static_cast<uint32_t>(program_.values.size());
-  program_.values.push_back({"x" + std::to_string(index), shape, type, zero_point, {}});
+  program_.values.push_back({"x" + std::to_string(index), shape, type, zero_point});
   program_.inputs.push_back({index, Round::half_even, static_cast<int64_t>(type.min()), static_cast<int64_t>(type.max())});
   inputs_.emplace_back(type, shape, values);
   return {false, index};
@@ -54,7 +54,7 @@ Requant OneOp::requant(std::string_view text, const std::vector<QScale>& entries
 }
 
 OneOp& OneOp::result(IntType type, const Shape& shape, int64_t zero_point) {
-  result_ = {"y", shape, type, zero_point, {}};
+  result_ = {"y", shape, type, zero_point};
   return *this;
 }
 

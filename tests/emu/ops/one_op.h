@@ -41,7 +41,7 @@ class OneOp {
 
   Program program_;
   std::vector<Tensor> inputs_;
-  ValueInfo result_{"y", {}, kS64, 0, {}};
+  ValueInfo result_{"y", {}, kS64, 0};
 };
 
 // A QScale of multiplier / 2^right.

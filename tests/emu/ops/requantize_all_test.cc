@@ -21,7 +21,7 @@ struct Bench {
   OverflowCounts overflows;
 
   Bench(Shape shape, const std::string& steps, std::vector<QScale> scales, IntType type = kS8) {
-    program.values.push_back({"y", std::move(shape), type, 3, {1, 0}});
+    program.values.push_back({"y", std::move(shape), type, 3, {Dyadic{1, 0}}});
     program.step_lists.push_back(parse_steps(steps));
     program.scales.push_back(std::move(scales));
     requant.clamp = {-100, 100};

@@ -132,7 +132,7 @@ QScale any_scale() {
 }  // namespace
 
 std::string every_operation() {
-  return "assay program 1\ntarget \"sample\"\nmodel \"every operation\"\n"
+  return "assay program 2\ntarget \"sample\"\nmodel \"every operation\"\n"
          "@s0 = 5/0/9\n"
          "@s1 = 5/0/9 7/0/10\n"
          "@s2 = 1073741824/0/30\n"
@@ -186,7 +186,10 @@ Program arbitrary_program(std::string_view operation) {
   const auto inputs = between<uint32_t>(0, 2);
   const auto instructions = between<uint32_t>(1, 3);
   program.values.resize(inputs + instructions);
-  for (ValueInfo& value : program.values) value = {any_name(), any_shape(), any_type(), any<int64_t>(), {any<int64_t>(), any<int32_t>()}};
+  for (ValueInfo& value : program.values) {
+    value = {any_name(), any_shape(), any_type(), any<int64_t>(), std::vector<Dyadic>(between<size_t>(0, 3))};
+    for (Dyadic& scale : value.scale) scale = {any<int64_t>(), any<int32_t>()};
+  }
   for (uint32_t i = 0; i < inputs; ++i) program.inputs.push_back({i, any_round(), any<int64_t>(), any<int64_t>()});
   for (uint32_t i = 0; i < instructions; ++i) {
     Operation filled = *operation_named(operation);

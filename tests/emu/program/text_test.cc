@@ -54,7 +54,7 @@ TEST(ProgramText, NamesMayHoldAnyCharacter) {
 }
 
 TEST(ProgramText, ErrorsTellLineNumberAndText) {
-  const std::string text = "assay program 1\ntarget \"t\"\nmodel \"m\"\n\n@s0 = 1/2\n#0 = multiply; jump\n";
+  const std::string text = "assay program 2\ntarget \"t\"\nmodel \"m\"\n\n@s0 = 1/2\n#0 = multiply; jump\n";
   const std::string problems = problems_of(text);
   EXPECT_NE(problems.find("line 5: '1/2' is no scale; expected multiplier/left/right: @s0 = 1/2"), std::string::npos) << problems;
   EXPECT_NE(problems.find("line 6: "), std::string::npos) << problems;
@@ -69,7 +69,7 @@ struct Mistake {
 
 TEST(ProgramText, MistakesAreToldByName) {
   const Mistake mistakes[] = {
-      {"assay program 1", "assay program 2", "assay program 1"},
+      {"assay program 2", "assay program 1", "assay program 2"},
       {"= conv %0", "= convolve %0", "unknown operation 'convolve'"},
       {"zx=-3 zw=0", "zw=0", "'zx' is missing"},
       {"zx=-3", "zx=-3 zx=-3", "'zx' is given twice"},

@@ -146,8 +146,22 @@ TEST(Verify, ZeroPointsAgreeWithTheValues) {
 
 TEST(Verify, ScalesAreNormalised) {
   Program program = sample();
-  program.values[4].scale = {6, -9};
+  program.values[4].scale = {Dyadic{6, -9}};
   EXPECT_TRUE(says(program, {"%4", "6*2^-9", "normalised"}));
+}
+
+TEST(Verify, AScaleHasOneEntryOrOneForEachChannel) {
+  for (const size_t count : {size_t{0}, size_t{1}, size_t{2}, size_t{3}}) {
+    Program program = sample();
+    const size_t output = program.outputs.at(0);
+    ASSERT_EQ(program.values[output].shape.size(), 2u);
+    program.values[output].scale.assign(count, Dyadic{1, -8});
+    const bool good = count == 1 || count == static_cast<size_t>(program.values[output].shape[1]);
+    EXPECT_EQ(problems_of(program).empty(), good) << count;
+    if (!good) {
+      EXPECT_TRUE(says(program, {"%" + std::to_string(output), "its scale has " + std::to_string(count) + " entries"}));
+    }
+  }
 }
 
 TEST(Verify, MultipliersAndShiftsHaveLimits) {

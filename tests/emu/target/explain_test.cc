@@ -69,6 +69,17 @@ TEST(Explain, SaysWhatTheWordsMean) {
   }
 }
 
+TEST(Explain, SaysWhatSharesAScale) {
+  Target t = load_target(dir() + "/icraft_buyi.toml");
+  const std::string told = flowing(explain(t));
+  EXPECT_NE(
+      told.find("inputs: concatenate, words are copied, channels keep the scales of their inputs, and weights that meet them are normalised; on another axis all have one scale."),
+      std::string::npos);
+  EXPECT_NE(told.find("weights symmetric (zero point 0), one scale per output channel, "), std::string::npos);
+  t.quantize.weight.granularity = Granularity::per_group, t.quantize.weight.group = 16;
+  EXPECT_NE(flowing(explain(t)).find("weights symmetric (zero point 0), one scale per group of 16 output channels, "), std::string::npos);
+}
+
 // `target` told, with line ends where a blank is.
 std::string told(const Target& target) {
   return flowing(explain(target));

@@ -42,7 +42,7 @@ emu::Target asymmetric_target() {
 
 emu::Target joint(emu::Target target) {
   target.add->inputs = emu::InputScales::joint;
-  target.concat->inputs = emu::InputScales::joint;
+  target.concat->inputs = emu::ConcatScales::joint;
   return target;
 }
 

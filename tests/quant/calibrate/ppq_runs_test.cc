@@ -76,7 +76,7 @@ TEST_P(PpqRuns, HaveTheSameScalesAfterCalibration) {
   Graph graph = import_onnx(kShared + "models/onnx/" + run.model + ".onnx");
   simplify(graph);
   emu::Target target = emu::load_target(emu::find_target(run.target, emu::default_targets_dir()));
-  target.add->inputs = target.concat->inputs = emu::InputScales::requantize;  // PPQ joins later
+  target.add->inputs = emu::InputScales::requantize, target.concat->inputs = emu::ConcatScales::requantize;  // PPQ joins later
   const Quantized quantized = calibrate(std::move(graph), target, calibration_of(run.model), {});
 
   std::map<std::string, ValueId> values;

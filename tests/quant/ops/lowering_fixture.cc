@@ -17,12 +17,13 @@ emu::Target real_target() {
   const std::string scale = "shift_left scale; multiply; shift_right 31 half_up; saturate 32; shift_right scale half_away";
   const emu::Steps full = parse_steps(scale + "; add_zero_point; saturate output; clamp");
   t.conv = t.conv_transpose = t.matmul = emu::StepsRule{parse_steps("add_bias; " + scale + "; add_zero_point; saturate output; clamp")};
-  t.mul = t.requantize = t.leaky_relu = emu::StepsRule{full};
+  t.mul = t.requantize = emu::StepsRule{full};
+  t.leaky_relu = emu::LeakyRule{.steps = full};
   t.add = emu::AddRule{.inputs = emu::InputScales::requantize,
                        .headroom = emu::LeftShift{20},
                        .operand_steps = parse_steps("shift_left 20; multiply; shift_right 31 half_up; saturate 32; shift_right scale half_away"),
                        .steps = full};
-  t.concat = emu::ConcatRule{emu::InputScales::requantize, parse_steps(scale + "; add_zero_point; saturate output")};
+  t.concat = emu::ConcatRule{emu::ConcatScales::requantize, parse_steps(scale + "; add_zero_point; saturate output")};
   t.average_pool = emu::AverageRule{.form = emu::AverageForm::divide, .round = Round::half_away, .steps = parse_steps("add_zero_point; saturate output; clamp")};
   t.table = emu::TableRule{.form = {}, .round = Round::half_away};
   t.softmax = emu::SoftmaxRule{16, Round::half_even, {}, Round::half_up, parse_steps("add_zero_point; saturate output; clamp")};
@@ -40,7 +41,7 @@ emu::Target shift_target() {
   t.mul = t.requantize = emu::StepsRule{full};
   t.leaky_relu.reset();
   t.add = emu::AddRule{.inputs = emu::InputScales::joint, .operand_steps = {}, .steps = full};
-  t.concat = emu::ConcatRule{emu::InputScales::joint, {}};
+  t.concat = emu::ConcatRule{emu::ConcatScales::joint, {}};
   t.average_pool->steps = t.softmax->steps = parse_steps("saturate output; clamp");
   return t;
 }

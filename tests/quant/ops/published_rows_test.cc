@@ -4,30 +4,15 @@
 
 #include <cmath>
 #include <filesystem>
-#include <fstream>
-#include <nlohmann/json.hpp>
 #include <set>
 
 #include "emu/machine.h"
+#include "quant/exact/ratio.h"
 #include "tests/quant/ops/lowering_fixture.h"
 #include "tests/quant/ops/published_rows.h"
 
 namespace assay::quant {
 namespace {
-
-constexpr emu::IntType kWide{32, true};
-
-TensorQuantization stored(const emu::Target& t, float scale, int64_t zero_point) {
-  TensorQuantization own = quantization(scale, zero_point, t.storage.activation.type, t.storage.activation.low, t.storage.activation.high);
-  own.symmetry = t.quantize.activation.symmetry;
-  own.kind = t.quantize.activation.scale;
-  own.round = t.quantize.activation.round;
-  return own;
-}
-
-int64_t kept(const emu::Target& t, int64_t value) {
-  return std::clamp(value, t.storage.activation.low, t.storage.activation.high);
-}
 
 // A convolution whose only weight is 1, so that its input is the accumulator.
 struct Scales {
@@ -93,11 +78,6 @@ void expect_wide_steps(const char* row, const char* name, const emu::Steps& step
   if (rows().count(row) == 0) return;
   const json& params = rows().at(row).at("params");
   expect_wide_steps(row, name, steps, params.at("m").get<int64_t>(), 31 - params.at("shift").get<int>(), "x");
-}
-
-Words moved(Words words, int64_t by) {
-  for (int64_t& word : words) word += by;
-  return words;
 }
 
 TEST(PublishedRows, EpiloguesInBinary32) {
@@ -178,10 +158,15 @@ TEST(PublishedRows, MultipliersOf31And15Bits) {
   expect_wide_steps("071", "tosa", target("tosa").conv->steps);
   expect_wide_steps("074", "tflite_int8", target("tflite_int8").mul->steps);
   expect_wide_steps("075", "tosa", target("tosa").requantize->steps);
+  // 1431655765 / 2^31 * 2^-16, of which the file makes 15 bits: 21845 and 31 places.
   const json& wide = rows().at("085");
-  const emu::Steps of_16x8 = target("tflite_16x8").conv->steps;
-  expect_steps("085", "tflite_16x8", of_16x8, {21845, {0}, {31}}, 0, 0, wide.at("inputs").at("acc_i64"), wide.at("expected"));
-  expect_wide_steps("085", "tflite_16x8", of_16x8, wide.at("params").at("reduced_m").get<int64_t>(), 15 - wide.at("params").at("shift").get<int>(), "acc_i64");
+  const emu::Target t = target("tflite_16x8");
+  std::string problem;
+  const auto fewer = decompose({{1431655765.0}, {}, -47}, t.conv->steps, t.multiplier, problem);
+  ASSERT_TRUE(fewer) << problem;
+  EXPECT_EQ(fewer->multiplier, wide.at("params").at("reduced_m").get<int64_t>());
+  expect_steps("085", "tflite_16x8", t.conv->steps, *fewer, 0, 0, wide.at("inputs").at("acc_i64"), wide.at("expected"));
+  expect_wide_steps("085", "tflite_16x8", t.conv->steps, wide.at("params").at("reduced_m").get<int64_t>(), 15 - wide.at("params").at("shift").get<int>(), "acc_i64");
   const json& mul = rows().at("151");
   Words products;
   const Words x = mul.at("inputs").at("x"), y = mul.at("inputs").at("y");
@@ -217,12 +202,49 @@ TEST(PublishedRows, Sums) {
   };
   EXPECT_EQ(both("qnnpack"), Words{155});
   EXPECT_EQ(both("onnxruntime_cpu"), Words{154});
+  const TensorQuantization u8 = stored(target("snpe_dsp"), 0.01F, 0);
+  const auto of = [](TensorQuantization own, float scale, int64_t zero_point) { return own.scale = {scale}, own.zero_point = zero_point, own; };
+  EXPECT_EQ(sums("snpe_dsp", of(u8, 0.01F, 100), u8, of(u8, 0.02F, 50), rows().at("111").at("inputs").at("a"), rows().at("111").at("inputs").at("b")),
+            rows().at("111").at("expected").get<Words>());
+  for (const char* name : {"qnn_8w16a", "qnn_8w16a_direct"}) {
+    const TensorQuantization u16 = stored(target(name), 1, 0);
+    const json& add = rows().at("166");
+    EXPECT_EQ(sums(name, of(u16, 0.75F, 20000), of(u16, 0.625F, 30000), of(u16, 1, 25000), add.at("inputs").at("a"), add.at("inputs").at("b")), add.at("expected").get<Words>())
+        << name;
+  }
   const emu::Target dpu = target("xilinx_dpu");
   const json& aligned = rows().at("149");
   if (dpu.add->inputs == emu::InputScales::requantize) {
     EXPECT_EQ(sums("xilinx_dpu", stored(dpu, 0x1p-4F, 0), stored(dpu, 0x1p-6F, 0), stored(dpu, 0x1p-4F, 0), aligned.at("inputs").at("x"), aligned.at("inputs").at("y")),
               aligned.at("expected").get<Words>());
   }
+}
+
+// Multipliers by hand, lists by the file.
+TEST(PublishedRows, ListsWithTheRowsOwnMultipliers) {
+  ASSAY_NEEDS_ROWS();
+  for (const char* name : {"icraft_buyi", "icraft_zhuge"}) {
+    const emu::Target t = target(name);
+    const json& depthwise = rows().at("062");
+    expect_steps("062", name, t.depthwise_conv->steps, {depthwise.at("params").at("m"), {0}, {depthwise.at("params").at("n").get<uint8_t>()}}, 100, 0,
+                 depthwise.at("inputs").at("acc"), depthwise.at("expected"));
+    const json& add = rows().at("063");
+    const Words x = add.at("inputs").at("x"), y = add.at("inputs").at("y");
+    Words whole;
+    for (size_t i = 0; i < x.size(); ++i) {
+      emu::StepEvents events;
+      const auto operand = [&](int64_t word, const char* factor) {
+        emu::StepOperands own;
+        own.scale.multiplier = add.at("params").at(factor);
+        return static_cast<int64_t>(emu::requantize(word, t.add->operand_steps, own, events));
+      };
+      whole.push_back(operand(x[i], "I") + operand(y[i], "J"));
+    }
+    expect_steps("063", name, t.add->steps, {add.at("params").at("m"), {0}, {add.at("params").at("n").get<uint8_t>()}}, 0, 0, whole, add.at("expected"));
+  }
+  // The offset of the row's input is what lowering takes off as a zero point.
+  const json& converter = rows().at("128");
+  expect_steps("128", "nvdla", target("nvdla").requantize->steps, {3, {0}, {2}}, 0, 0, moved(converter.at("inputs").at("x"), -2), converter.at("expected"));
 }
 
 TEST(PublishedRows, Averages) {
@@ -239,6 +261,25 @@ TEST(PublishedRows, Averages) {
     const auto windows = rows().at(row).at("inputs").at("windows").get<std::vector<Words>>();
     for (size_t i = 0; i < windows.size(); ++i)
       EXPECT_EQ(mean(target(name), windows[i], 0), rows().at(row).at("expected")[i].get<int64_t>()) << row << " through " << name << ", window " << i;
+  }
+  // -3.5 goes away from zero; from a zero point of -10 it would be 6.5, and the word -3.
+  for (const char* name : {"tflite_int8", "cmsis_nn"}) EXPECT_EQ(mean(target(name), {-3, -4}, -10), -4) << name;
+  // A window of the row's sum in one element of a wide tensor, the others at the words' 0.
+  const auto of_sum = [](const emu::Target& t, int64_t sum) {
+    Net net(t);
+    const TensorQuantization to = stored(t, 0.0625F, 0);
+    const ValueId x = net.input("x", {1, 1, 3, 3}, to);
+    net.output(net.node("AveragePool", AveragePool{{3, 3}}, {x}, {1, 1, 1, 1}, to));
+    emu::Program program = net.lowered().program;
+    program.values[0].type = kWide, program.inputs[0].low = INT32_MIN, program.inputs[0].high = INT32_MAX;
+    return emu::run(program, {emu::Tensor(kWide, {1, 1, 3, 3}, {sum, 0, 0, 0, 0, 0, 0, 0, 0})})[0].values()[0];
+  };
+  for (const auto& [row, name] : {std::pair{"131", "nvdla"}, std::pair{"167", "snpe_dsp"}, std::pair{"159", "icraft_buyi"}}) {
+    const Words sums = rows().at(row).at("inputs").at("sum");
+    const emu::Target t = target(name);
+    for (size_t i = 0; i < sums.size(); ++i) {
+      EXPECT_EQ(of_sum(t, sums[i]), kept(t, rows().at(row).at("expected")[i].get<int64_t>())) << row << " through " << name << ", sum " << sums[i];
+    }
   }
   const auto windows = rows().at("107").at("inputs").at("windows").get<std::vector<Words>>();
   for (size_t i = 0; i < windows.size(); ++i) EXPECT_EQ(mean(target("onnxruntime_cpu"), windows[i], 128), rows().at("107").at("expected")[i].get<int64_t>()) << "107, window " << i;

@@ -46,6 +46,7 @@ class Draw {
   Draw(const Target& target, uint64_t seed) : t_(target), pick_(seed) {}
 
   Operands operands(ArithOp op) {
+    own_ = multiplier_of(t_, op);
     switch (op) {
       case ArithOp::rounding: return {pick_.in(INT64_MIN, INT64_MAX), pick_.in(0, 62), pick_.in(0, 9)};
       case ArithOp::quantize: return with_bounds({pick_.in(0, UINT32_MAX), pick_.in(0x30000000, 0x40000000), zero()});
@@ -56,7 +57,7 @@ class Draw {
         add_words(o);
         o.push_back(zero());
         o = with_bounds(o);
-        o.push_back(pick_.in(0, t_.multiplier.max_first.bits));
+        o.push_back(pick_.in(0, own_.max_first.bits));
         return o;
       }
       case ArithOp::add: {
@@ -81,8 +82,8 @@ class Draw {
         Operands o{pick_.in(count * word().min(), count * word().max()), count, zero()};
         const bool divides = t_.average_pool->form == emu::AverageForm::divide;
         add_scale(o, divides ? 0 : 4);
-        if (divides && t_.multiplier.bits == 1) o[3] = 1;
-        o.push_back(zero());
+        if (divides && own_.bits == 1) o[3] = 1;
+        o.push_back(t_.average_pool->zero_point == emu::ZeroPoints::kept ? o[2] : zero());
         return with_bounds(o);
       }
       case ArithOp::table: {
@@ -106,12 +107,12 @@ class Draw {
 
   // A scale of about 2^-shift.
   void add_scale(Operands& o, int shift) {
-    const int bits = t_.multiplier.bits;
+    const int bits = own_.bits;
     o.push_back(bits == 1 ? 1 : pick_.in(Wide{1} << (bits - 1), (Wide{1} << bits) - 1));
-    const bool own_left = t_.multiplier.max_left.bits != 0;
+    const bool own_left = own_.max_left.bits != 0;
     const int right = (bits == 1 ? 0 : bits) + shift;
     o.push_back(own_left && pick_.in(0, 3) == 0 ? 1 : 0);
-    o.push_back(std::clamp<int64_t>(right + o.back(), 0, t_.multiplier.max_right.bits));
+    o.push_back(std::clamp<int64_t>(right + o.back(), 0, own_.max_right.bits));
   }
   void add_words(Operands& o) {
     o.push_back(pick_.in(0x3a000000, 0x40000000));
@@ -128,6 +129,7 @@ class Draw {
 
   const Target& t_;
   Pick pick_;
+  emu::MultiplierRule own_;  // of the operation that is drawn
 };
 
 struct Watcher : emu::Observer {
@@ -155,7 +157,7 @@ class OneInstruction {
   std::optional<Watcher> run(ArithOp op) {
     const emu::Operation operation = made(op);
     const auto index = static_cast<uint32_t>(program_.values.size());
-    program_.values.push_back({"y", op == ArithOp::table ? Shape{1} : Shape{1, 1, 1, 1}, word(), zero_y_, {}});
+    program_.values.push_back({"y", op == ArithOp::table ? Shape{1} : Shape{1, 1, 1, 1}, word(), zero_y_});
     program_.instructions.push_back({index, operation});
     program_.outputs = {index};
     try {
@@ -173,7 +175,7 @@ class OneInstruction {
 
   emu::Ref value(emu::IntType type, const Shape& shape, const std::vector<int64_t>& values, int64_t zero_point) {
     const auto index = static_cast<uint32_t>(program_.values.size());
-    program_.values.push_back({"x" + std::to_string(index), shape, type, zero_point, {}});
+    program_.values.push_back({"x" + std::to_string(index), shape, type, zero_point});
     program_.inputs.push_back({index, emu::Round::half_even, static_cast<int64_t>(type.min()), static_cast<int64_t>(type.max())});
     inputs_.emplace_back(type, shape, values);
     return {false, index};
@@ -254,7 +256,8 @@ class OneInstruction {
     add.a = value(word(), {1, 1, 1, 1}, {o_[0]}, o_[2]), add.b = value(word(), {1, 1, 1, 1}, {o_[1]}, o_[3]);
     add.za = o_[2], add.zb = o_[3], add.acc = t_.accumulate.accumulator.alone();
     add.scale_a = scale(4), add.scale_b = scale(7), add.operand_steps = steps(t_.add->operand_steps);
-    add.requant = requant(scale(10), t_.add->steps, 13);
+    const bool keeps = t_.add->zero_points == emu::ZeroPoints::kept;
+    add.requant = requant(scale(10), keeps ? emu::kept_sum(t_.add->steps, o_[2] * o_[4] + o_[3] * o_[7], o_[13], {static_cast<uint8_t>(o_[12])}) : t_.add->steps, 13);
     return add;
   }
 
@@ -267,6 +270,7 @@ class OneInstruction {
     }
     emu::AveragePool pool;
     pool.x = value(word(), {1, 1, 1, o_[1]}, x, o_[2]), pool.zx = o_[2], pool.kernel = {1, o_[1]}, pool.acc = t_.accumulate.accumulator.alone();
+    if (t_.average_pool->zero_point == emu::ZeroPoints::kept) pool.base = pool.zx;
     if (t_.average_pool->form == emu::AverageForm::divide) pool.divide = t_.average_pool->round;
     pool.requant = requant(scale(3), t_.average_pool->steps, 6);
     return pool;

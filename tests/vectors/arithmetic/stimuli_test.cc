@@ -10,7 +10,7 @@
 namespace assay::vectors {
 namespace {
 
-std::vector<emu::Target> all_targets() {
+std::vector<emu::Target> shipped_targets() {
   std::vector<emu::Target> targets;
   for (const auto& path : emu::list_targets(emu::default_targets_dir())) targets.push_back(emu::load_target(path));
   for (const char* name : {"tflite_single", "fbgemm_int_bias"}) targets.push_back(emu::load_target(std::string(ASSAY_SOURCE_DIR) + "/docs/examples/targets/" + name + ".toml"));
@@ -46,7 +46,7 @@ Seen see(const emu::Target& target, ArithOp op, const Level& level, uint64_t lim
 TEST(Stimuli, LevelOneHasTensOfThousandsOfTellingCases) {
   // Every fifth at level 1: a target takes seconds, and what makes its cases is the same for all.
   size_t turn = 0;
-  for (const emu::Target& target : all_targets()) {
+  for (const emu::Target& target : shipped_targets()) {
     if (!oracle::thorough() && turn++ % (5 * oracle::kTargetStride) != 0) continue;
     for (const ArithOp op : kAllArithOps) {
       if (lacks(target, op)) continue;
