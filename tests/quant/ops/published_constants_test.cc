@@ -49,7 +49,7 @@ TEST(PublishedRows, SumsOfWholeWordsHaveOneOffset) {
   const auto count = static_cast<int64_t>(a.size());
   const auto lowered = [&](const emu::Target& own) {
     Net net(own);
-    const ValueId x = net.input("a", {count}, stored(own, 0.013F, za)), y = net.input("b", {count}, stored(own, 0.021F, zb));
+    const ValueId x = net.input("a", {count}, stored(own, 0.0091F, za)), y = net.input("b", {count}, stored(own, 0.021F, zb));
     net.output(net.node("Add", Binary{Arithmetic::add}, {x, y}, {count}, stored(own, 0.03F, zy)));
     return net.lowered().program;
   };
