@@ -11,7 +11,7 @@ namespace assay::quant {
 namespace {
 
 // The least scale that PPQ gives to a tensor, however small its values (OBSERVER_MIN_SCALE).
-constexpr double kMinScale = 1e-8;
+constexpr double kLeastScale = 1e-8;
 
 // 1, 0 or -1; NaN has sign 0, as in torch (0 * NaN is NaN, so NaN stays NaN).
 float sign(float value) {
@@ -169,7 +169,7 @@ ScaleAndOffset scale_from_range(double min, double max, int64_t low, int64_t hig
   max = std::max(max, 0.0);
   const auto steps = static_cast<double>(high - low);
   const bool symmetric = symmetry == emu::Symmetry::symmetric;
-  double scale = std::max(symmetric ? 2 * std::max(-min, max) / steps : (max - min) / steps, kMinScale);
+  double scale = std::max(symmetric ? 2 * std::max(-min, max) / steps : (max - min) / steps, kLeastScale);
   ScaleAndOffset result;
   if (!symmetric) result.offset = round_scalar(-min / scale, emu::Round::half_even);
   // After the offset, which PPQ does not compute again.
