@@ -41,20 +41,20 @@ emu::PiecewiseLinear fitted(const Operator& op, double low, double high, int64_t
   ASSAY_ASSERT(segments >= 3 && low < high);
   const auto inner = static_cast<double>(segments - 2), range = high - low;
   emu::PiecewiseLinear lines;
-  std::vector<double> knots{low - range / 2};
+  const auto through = [&](double left, double right) {
+    const double at_left = function_at(op, left), at_right = function_at(op, right);
+    lines.slopes.push_back(rounded(right > left ? (at_right - at_left) / (right - left) : 0, format));
+    // Through the end that lies nearer to 0, where the rounded slope matters least.
+    const double slope = real(lines.slopes.back());
+    lines.intercepts.push_back(rounded(std::fabs(left) < std::fabs(right) ? at_left - slope * left : at_right - slope * right, format));
+  };
+  constexpr double kFar = 0x1p20;
+  through(-2 * kFar, -kFar);
   for (int64_t i = 0; i <= segments - 2; ++i) {
     lines.breakpoints.push_back(rounded(low + range * static_cast<double>(i) / inner, format));
-    knots.push_back(real(lines.breakpoints.back()));
+    if (i > 0) through(real(lines.breakpoints[static_cast<size_t>(i - 1)]), real(lines.breakpoints.back()));
   }
-  knots.push_back(high + range / 2);
-  for (size_t i = 0; i + 1 < knots.size(); ++i) {
-    const double left = function_at(op, knots[i]), right = function_at(op, knots[i + 1]);
-    const double slope = knots[i + 1] > knots[i] ? (right - left) / (knots[i + 1] - knots[i]) : 0;
-    lines.slopes.push_back(rounded(slope, format));
-    // Through the end that lies nearer to 0, where the rounded slope matters least.
-    const bool from_left = std::fabs(knots[i]) < std::fabs(knots[i + 1]);
-    lines.intercepts.push_back(rounded(from_left ? left - real(lines.slopes.back()) * knots[i] : right - real(lines.slopes.back()) * knots[i + 1], format));
-  }
+  through(kFar, 2 * kFar);
   return lines;
 }
 

@@ -13,7 +13,7 @@ namespace assay::quant {
 // Whether far from 0 the function is nearly a straight line on both sides, so that lines can stand for it everywhere: not exp, log, sqrt, reciprocal and square.
 bool has_straight_ends(const Operator& op);
 
-// Lines through the function's values at segments - 1 breakpoints, evenly from low to high; the two outer ones go on through its values half that range further out.
+// Lines through the function's values at segments - 1 breakpoints, evenly from low to high; the two outer ones are what the function tends to.
 // Breakpoints, slopes and intercepts are rounded half_even to the format. segments: 3 or more; low < high.
 emu::PiecewiseLinear fitted(const Operator& op, double low, double high, int64_t segments, emu::FloatFormat format);
 

@@ -7,6 +7,7 @@
 #include <bit>
 #include <boost/multiprecision/cpp_int.hpp>
 #include <cmath>
+#include <random>
 
 namespace assay::quant {
 namespace {
@@ -192,6 +193,61 @@ TEST(Dyadic, HoldsEveryFloatExactly) {
   EXPECT_EQ(to_dyadic(0), (emu::Dyadic{0, 0}));
   EXPECT_EQ(to_dyadic(-96), (emu::Dyadic{-3, 5}));
   for (const float value : {0x1p-149F, 0x1.fffffep127F, 0.1F, -3.3F, 0x1.8p-140F}) EXPECT_EQ(to_float(to_dyadic(value)), value);
+}
+
+// 31 bits first, then half_up to the rule's own, all ones at most: two roundings, of which the second alone would often give another multiplier.
+TEST(Decompose, NarrowedRoundsTwice) {
+  MultiplierRule own = rule(15);
+  own.form = emu::MultiplierForm::narrowed;
+  std::mt19937_64 random(5);
+  int unlike = 0, at_most = 0;
+  for (int i = 0; i < 20000; ++i) {
+    const float value = i < 3 ? std::ldexp(std::nextafter(1.0F, 0.0F), i - 1) : std::ldexp(1 + static_cast<float>(random() >> 41) * 0x1p-23F, -static_cast<int>(random() % 20));
+    std::string problem;
+    const auto scale = decompose({{value, 1.0F / 3}, {}}, kSingle, own, problem);
+    ASSERT_TRUE(scale) << problem;
+    const cpp_rational ratio = exact({{value, 1.0F / 3}, {}});
+    int e = 0;  // 2^(e-1) <= ratio < 2^e
+    while (ratio >= power(e)) ++e;
+    while (ratio < power(e - 1)) --e;
+    cpp_int wide = round_of(ratio * power(31 - e), Round::half_away);
+    if (wide == cpp_int(1) << 31) wide >>= 1, ++e;
+    const cpp_int once = round_of(cpp_rational(wide) * power(-16), Round::half_up), most = (1 << 15) - 1;
+    EXPECT_EQ(cpp_int(scale->multiplier), once > most ? most : once);
+    EXPECT_EQ(scale->right.bits - scale->left.bits, 15 - e);
+    unlike += cpp_int(scale->multiplier) != round_of(ratio * power(15 - e), Round::half_away) ? 1 : 0;
+    at_most += scale->multiplier == (1 << 15) - 1 ? 1 : 0;
+  }
+  EXPECT_GT(unlike + at_most, 0) << "no ratio here tells it from one rounding";
+}
+
+TEST(Decompose, FixedPointKeepsItsShift) {
+  MultiplierRule own = rule(16, Round::half_up, 0, 15);
+  own.form = emu::MultiplierForm::fixed_point;
+  std::mt19937_64 random(6);
+  for (int i = 0; i < 5000; ++i) {
+    const double value = static_cast<double>(static_cast<float>(random() >> 40)) * 0x1p-24 * 1.9;
+    std::string problem;
+    const auto scale = decompose({{value}, {}}, kSingle, own, problem);
+    ASSERT_TRUE(scale) << problem;
+    EXPECT_EQ(scale->right.bits, 15);
+    EXPECT_EQ(cpp_int(scale->multiplier), round_of(cpp_rational(value) * power(15), Round::half_up));
+  }
+  std::string problem;
+  EXPECT_FALSE(decompose({{2.0}, {}}, kSingle, own, problem));
+  EXPECT_NE(problem.find("too large for a multiplier of 16 bits and a right shift of 15"), std::string::npos) << problem;
+}
+
+TEST(DecomposeTogether, GivesAllTheShiftOfTheGreatest) {
+  std::string problem;
+  const std::vector<Ratio> ratios{{{0.75}, {}}, {{0.75, -0.1}, {}}, {{0.75, 0.0}, {}}};
+  const auto scales = decompose_together(ratios, kSingle, rule(16), problem);
+  ASSERT_EQ(scales.size(), 3U) << problem;
+  for (size_t i = 0; i < scales.size(); ++i) {
+    EXPECT_EQ(scales[i].right, scales[0].right);
+    EXPECT_EQ(cpp_int(scales[i].multiplier), round_of(exact(ratios[i]) * power(scales[0].right.bits), Round::half_away)) << i;
+  }
+  EXPECT_EQ(scales[0].multiplier, 49152);
 }
 
 }  // namespace

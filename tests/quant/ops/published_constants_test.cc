@@ -43,8 +43,8 @@ TEST(PublishedRows, SumsOfWholeWordsHaveOneOffset) {
   centred.add->steps = emu::parse_steps("shift_right 8 floor; saturate 16; shift_right scale half_up; add_zero_point; saturate output; clamp");
   constexpr int64_t za = 37, zb = 91, zy = 60;
   Words a, b;
-  for (int64_t x = 0; x < 256; x += 3) {
-    for (int64_t y = 0; y < 256; y += 5) a.push_back(x), b.push_back(y);
+  for (int64_t x = 0; x < 256; ++x) {
+    for (int64_t y = 0; y < 256; ++y) a.push_back(x), b.push_back(y);
   }
   const auto count = static_cast<int64_t>(a.size());
   const auto lowered = [&](const emu::Target& own) {
