@@ -3,6 +3,7 @@
 
 #include "emu/arith/step_words.h"
 #include "emu/target/load_target.h"
+#include "emu/target/number_rules.h"
 #include "emu/target/purpose.h"
 #include "emu/target/quantize_rules.h"
 #include "emu/target/schema.h"
@@ -19,7 +20,7 @@ class Rules {
   std::vector<Broken> take() {
     storage();
     quantize();
-    if (floats()) numbers();
+    for (Broken& broken : broken_numbers(t_)) broken_.push_back(std::move(broken));
     multiplier("multiplier", t_.multiplier);
     if (t_.second_multiplier) second_multiplier(*t_.second_multiplier);
     operators();
@@ -86,28 +87,6 @@ class Rules {
       add({"quantize.weight.group", "quantize.weight.granularity"},
           groups ? "must say how many output channels share a scale" : "must be 0 where the granularity is not per_group");
     }
-  }
-
-  // What floating-point words ask of the rest.
-  void numbers() {
-    const auto in_binary32 = [&](const std::string& key, const Accumulator& sum) {
-      if (!sum.fp32 || sum.fp32->order == Fp32Order::exact)
-        add({key, "storage.activation.type"}, "must be fp32.sequential, fp32.pairwise or fp32.blocks:N: it sums floating-point words");
-    };
-    in_binary32("accumulate.accumulator", t_.accumulate.accumulator);
-    if (t_.softmax) in_binary32("ops.softmax.accumulator", t_.softmax->accumulator);
-    const auto joint = [&](const std::string& key, bool is_joint) {
-      if (!is_joint) add({key, "storage.activation.type"}, "must be joint: floating-point words have one scale, 1");
-    };
-    if (t_.add) joint("ops.add.inputs", t_.add->inputs == InputScales::joint);
-    if (t_.concat) joint("ops.concat.inputs", t_.concat->inputs == ConcatScales::joint);
-    if (t_.average_pool && (t_.average_pool->form != AverageForm::reciprocal || t_.average_pool->count_scale != CountScale::ratio)) {
-      add({"ops.average_pool.form", "ops.average_pool.count_scale"}, "must be reciprocal with the count_scale ratio: a sum of floating-point words is multiplied by 1 / count");
-    }
-    if (t_.table && (t_.table->form.fraction_bits != 0 || t_.table->entries == TableSource::fixed_point)) {
-      add({"ops.table.fraction_bits", "ops.table.entries"}, "must be 0, and not fixed_point: every floating-point word has an entry of its own");
-    }
-    if (t_.softmax_fixed_point) add({"ops.softmax_fixed_point.supported"}, "must be false: fixed-point exponentials are of integers");
   }
 
   void multiplier(const std::string& section, const MultiplierRule& m) {
@@ -196,17 +175,7 @@ class Rules {
     if (t_.table && t_.table->form.fraction_bits >= t_.storage.activation.type.bits) {
       add({"ops.table.fraction_bits", "storage.activation.type"}, "must be fewer than the bits of an activation, which has " + std::to_string(t_.storage.activation.type.bits));
     }
-    if (t_.table) lines(*t_.table);
     if (t_.softmax) softmax(*t_.softmax);
-  }
-
-  void lines(const TableRule& rule) {
-    const bool fits = rule.entries == TableSource::piecewise_linear;
-    if (fits && (rule.segments < 3 || rule.form.fraction_bits != 0)) {
-      add({"ops.table.segments", "ops.table.fraction_bits", "ops.table.entries"}, "piecewise_linear needs 3 segments or more, and fraction_bits 0: every word has its entry");
-    }
-    if (!fits && (rule.segments != 0 || rule.line_format != kFp32))
-      add({"ops.table.segments", "ops.table.line_format"}, "must be 0 and fp32 where entries are not piecewise_linear");
   }
 
   void leaky(const LeakyRule& rule, IntType word) {
