@@ -95,5 +95,50 @@ TEST(NumbersKernels, AveragesTakeTheScaleOfTheirCount) {
   make.expect_equal(op, {1, 2, 3, 3});
 }
 
+TEST(NumbersKernels, SlopesAndMaximaEqualTheReferenceOnZerosToo) {
+  Maker slopes;
+  LeakyRelu leaky;
+  leaky.x = slopes.input({1, 3, 8});
+  slopes.inputs[0].set(3, 0x8000), slopes.inputs[0].set(4, 0);
+  leaky.requant = slopes.requant();
+  slopes.program.step_lists[0] = parse_steps("mul_fp32 scale; store_fp32 half_even");
+  slopes.program.scales[0][0].fp32.scale = {0x3f800000};
+  QScale negative;
+  negative.fp32.scale = {0xbe4ccccd};
+  slopes.program.scales.push_back({negative}), leaky.negative = {1};
+  slopes.expect_equal(leaky, {1, 3, 8});
+  Maker largest;
+  MaxPool pool;
+  pool.x = largest.input({1, 1, 4, 6}), pool.kernel = {2, 2}, pool.stride = {2, 2};
+  for (const size_t at : {0U, 1U, 6U, 7U}) largest.inputs[0].set(at, at % 2 == 0 ? 0x8000 : 0);
+  largest.program.step_lists = {Steps{}}, largest.program.scales = {{QScale{}}};
+  largest.expect_equal(pool, {1, 1, 2, 3});
+}
+
+struct Counts : Observer {
+  void on_output(size_t, const Tensor&, const OverflowCounts& counts) override { seen = counts; }
+  OverflowCounts seen;
+};
+
+TEST(NumbersKernels, CountFiniteNumbersThatBecomeInfinite) {
+  Maker make;
+  Requantize op;
+  op.x = make.input({1, 4});
+  const int64_t words[] = {0x7f80, 0x7f7f, 0x3f80, 0xff7f};  // infinite, the largest, 1, the least
+  for (size_t i = 0; i < 4; ++i) make.inputs[0].set(i, words[i]);
+  op.requant = make.requant();
+  ValueInfo info;
+  info.name = "y", info.shape = {1, 4}, info.type = word_type(kFp16);
+  make.program.values.push_back(info);
+  op.requant.clamp = {0xfc00, 0x7c00};
+  make.program.instructions.push_back({1, op});
+  make.program.outputs = {1};
+  for (const Engine engine : {Engine::fast, Engine::reference}) {
+    Counts counts;
+    run(make.program, make.inputs, counts, engine);
+    EXPECT_EQ(counts.seen.output, (std::vector<uint64_t>{0, 1, 0, 1}));
+  }
+}
+
 }  // namespace
 }  // namespace assay::emu
