@@ -46,7 +46,7 @@ struct Platform {
 
 // Reads a file; InputError names the file and every wrong key at once.
 Platform load_platform(const std::string& path);
-// A name ("NXP_INT8", any case) or a path of a file. InputError lists the names that there are.
+// A name ("TRT_INT8", any case) or a path of a file. InputError lists the names that there are.
 std::string find_platform(const std::string& name_or_path, const std::string& dir);
 std::string default_platforms_dir();
 std::vector<std::string> platform_names(const std::string& dir);
