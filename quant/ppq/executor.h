@@ -7,17 +7,13 @@
 #include <vector>
 
 #include "quant/graph/tensor.h"
+#include "quant/ppq/linear.h"
 #include "quant/ppq/network.h"
 
 namespace assay::ppq {
 
 using quant::FloatTensor;
 using Tensors = std::vector<FloatTensor>;
-
-// clamp(round(f32(x / s)) + o) and back, each step in float32 (ppq.md 2.1), whatever the state; in place.
-void fake_quantize(FloatTensor& tensor, const Configuration& configuration, const ScaleOffset& scale);
-// The integers of PPQLinearQuant_toInt, offset included.
-std::vector<int64_t> quantize_to_int(const FloatTensor& tensor, const Configuration& configuration, const ScaleOffset& scale);
 
 class Executor {
  public:
