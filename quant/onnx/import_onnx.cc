@@ -6,6 +6,7 @@
 #include "emu/base/error.h"
 #include "quant/onnx/convert.h"
 #include "quant/onnx/evaluate_constant.h"
+#include "quant/onnx/input_shapes.h"
 #include "quant/onnx/model.h"
 #include "quant/onnx/settle_given.h"
 
@@ -48,71 +49,17 @@ class Importer {
     }
   }
 
-  // The shape asked for by the user, if any.
-  const Shape* option_for(const OnnxInput& input) const {
-    auto found = options_.shapes.find(input.name);
-    if (found == options_.shapes.end() && model_.inputs.size() == 1) found = options_.shapes.find("");
-    return found == options_.shapes.end() ? nullptr : &found->second;
-  }
-
-  void check_options() {
-    std::string names;
-    for (const OnnxInput& input : model_.inputs) names += (names.empty() ? "'" : ", '") + input.name + "'";
-    for (const auto& [name, shape] : options_.shapes) {
-      if (name.empty() && model_.inputs.size() == 1) continue;
-      const bool known = std::any_of(model_.inputs.begin(), model_.inputs.end(), [&](const OnnxInput& input) { return input.name == name; });
-      if (!known) problems_.push_back("--shape " + name + "=...: the model has no such input; it has " + (names.empty() ? "none" : names));
-    }
-  }
-
-  // "--shape x=1x3x?x?" with the known extents filled in.
-  static std::string example(const OnnxInput& input) {
-    std::string text = "--shape " + input.name + "=";
-    if (!input.extents) return text + "1x3x224x224";
-    for (size_t i = 0; i < input.extents->size(); ++i) {
-      const int64_t extent = (*input.extents)[i];
-      text += (i == 0 ? "" : "x") + (extent > 0 ? std::to_string(extent) : i == 0 ? "1" : "224");
-    }
-    return text;
-  }
-
-  static std::string dynamic_axes(const OnnxInput& input) {
-    if (!input.extents) return "its shape is not in the file";
-    std::string text;
-    for (size_t i = 0; i < input.extents->size(); ++i) {
-      if ((*input.extents)[i] > 0) continue;
-      text += (text.empty() ? "" : ", ") + std::to_string(i) + (input.extent_names[i].empty() ? "" : " ('" + input.extent_names[i] + "')");
-    }
-    return "these axes are dynamic: " + text;
-  }
-
   void add_inputs() {
-    check_options();
+    check_asked_shapes(model_, options_.shapes, problems_);
     for (const OnnxInput& input : model_.inputs) {
       known_[input.name] = {};
       if (!input.real) {
         unsupported_.push_back("graph input '" + input.name + "' is " + input.type + "; only tensors of floating point are supported");
         continue;
       }
-      const Shape* wanted = option_for(input);
-      const bool fixed = input.extents && std::all_of(input.extents->begin(), input.extents->end(), [](int64_t e) { return e > 0; });
-      if (wanted == nullptr && !fixed) {
-        problems_.push_back("graph input '" + input.name + "': " + dynamic_axes(input) + "; give the shape, for example " + example(input));
-        continue;
-      }
-      const Shape shape = wanted != nullptr ? *wanted : *input.extents;
-      if (input.extents && shape.size() != input.extents->size()) {
-        problems_.push_back("graph input '" + input.name + "': the shape " + to_string(shape) + " has " + std::to_string(shape.size()) + " axes, the model's has " +
-                            std::to_string(input.extents->size()));
-        continue;
-      }
-      try {
-        if (element_count(shape) == 0) throw InputError("the shape " + to_string(shape) + " holds no elements");
-      } catch (const InputError& error) {
-        problems_.push_back("graph input '" + input.name + "': " + error.what());
-        continue;
-      }
-      const ValueId id = builder_.add_value(input.name, shape);
+      const std::optional<Shape> shape = shape_of_input(model_, input, options_.shapes, problems_);
+      if (!shape) continue;
+      const ValueId id = builder_.add_value(input.name, *shape);
       graph_.inputs.push_back(id);
       known_[input.name].id = id;
     }

@@ -205,6 +205,7 @@ class Loader {
 
   void read_node(const onnx::NodeProto& proto) {
     OnnxNode node;
+    node.position = model_.nodes.size();
     node.name = proto.name();
     node.type = proto.op_type();
     node.domain = proto.domain() == "ai.onnx" ? "" : proto.domain();

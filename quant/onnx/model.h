@@ -18,6 +18,7 @@ struct OnnxNode {
   std::string name, type, domain;
   std::vector<std::string> inputs, outputs;  // "" where an optional one is left out
   std::map<std::string, Attribute> attributes;
+  size_t position = 0;  // among the file's nodes
 
   // "Conv", "com.microsoft:QLinearAdd"
   std::string full_type() const { return domain.empty() ? type : domain + ":" + type; }
