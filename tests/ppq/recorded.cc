@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <bit>
+#include <cinttypes>
+#include <cstdio>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
@@ -190,8 +192,20 @@ std::vector<std::string> npy_files(const std::string& folder) {
 }
 
 quant::FloatTensor read_tensor(const std::string& path) {
-  vectors::FloatTensor read = vectors::read_npy_float(path);
-  return {std::move(read.shape), std::move(read.data)};
+  std::string bytes = vectors::read_file(path);
+  const size_t order = bytes.find("'fortran_order': True");
+  if (order == std::string::npos) {
+    vectors::FloatTensor read = vectors::read_npy_float(path);
+    return {std::move(read.shape), std::move(read.data)};
+  }
+  // A transposed matrix, as NumPy saved a view of it.
+  quant::FloatTensor transposed;
+  int64_t rows = 0, columns = 0;
+  if (std::sscanf(bytes.c_str() + bytes.find("'shape': ("), "'shape': (%" SCNd64 ", %" SCNd64 ")", &rows, &columns) != 2) throw std::runtime_error(path + " is no matrix");
+  const auto* values = reinterpret_cast<const float*>(bytes.data() + bytes.size() - static_cast<size_t>(rows * columns) * sizeof(float));
+  transposed.shape = {rows, columns};
+  for (int64_t i = 0; i < rows * columns; ++i) transposed.data.push_back(values[(i % columns) * rows + i / columns]);
+  return transposed;
 }
 
 std::vector<std::string> recorded_platforms(const std::string& model) {

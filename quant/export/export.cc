@@ -1,0 +1,93 @@
+#include "quant/export/export.h"
+
+#include <functional>
+
+#include "emu/base/error.h"
+#include "quant/export/formats.h"
+#include "quant/export/view.h"
+
+namespace assay::ppq {
+namespace {
+
+using Writer = std::function<void(const Network&, Export&)>;
+
+std::string plain_onnx(const Network& network) {
+  return onnx_bytes(network, {.opset = network.opset});
+}
+
+// The model as it is and one file of quantization beside it.
+Writer with_onnx(const char* suffix, std::string (*write)(const Network&)) {
+  return [=](const Network& network, Export& made) { made.files = {{".onnx", plain_onnx(network)}, {suffix, write(network)}}; };
+}
+
+Writer quantize_nodes(bool axis_always) {
+  return [=](const Network& network, Export& made) {
+    const Network changed = with_quantize_nodes(network, axis_always, made.warnings);
+    made.files = {{".onnx", onnx_bytes(changed, {.opset = 13})}, {".json", native_json(changed)}};
+  };
+}
+
+Writer refused(const char* format, const char* reason) {
+  return [=](const Network&, Export&) { throw Unsupported(format, {reason}); };
+}
+
+void write_engine(const Network& network, Export& made) {
+  made.files = {{".onnx", plain_onnx(network)}, {".json", activations_json(network)}, {".wts", parameter_lines(network)}};
+}
+
+void write_scale_file(const Network& network, Export& made) {
+  made.files = {{".onnx", plain_onnx(network)}, {".json", native_json(network)}, {".scale", scale_lines(network)}};
+}
+
+void write_ranges(const Network& network, Export& made) {
+  made.files = {{".json", ranges_json(network)}};
+  made.warnings = {"the .prototxt and .caffemodel are not written: the ranges go to the .json, and the network itself is in the ONNX file of OnnxExporter"};
+}
+
+const std::map<std::string, Writer>& writers() {
+  static const std::map<std::string, Writer> all = {
+      {"OnnxExporter", with_onnx(".json", native_json)},
+      {"NxpExporter",
+       [](const Network& network, Export& made) {
+         made.files = {{".onnx", range_onnx_bytes(network)}};
+       }},
+      {"SNPECaffeExporter", write_ranges},
+      {"QNNDSPExporter", with_onnx(".json", encodings_json)},
+      {"PPLBackendExporter", with_onnx(".json", quant_info_json)},
+      {"TensorRTExporter_JSON", write_engine},
+      {"ONNXRUNTIMExporter", quantize_nodes(false)},
+      {"OpenvinoExporter", quantize_nodes(true)},
+      {"NCNNExporter", with_onnx(".table", calibration_table)},
+      {"MNNExporter", with_onnx(".json", tensor_scales_json)},
+      {"TengineExporter", write_scale_file},
+      {"AscendExporter", with_onnx(".txt", calibration_records)},
+      {"ExtensionExporter",
+       [](const Network&, Export& made) {
+         made.files = {{".ext", ""}};
+       }},
+      {"NativeExporter", refused("NativeExporter", "the file is a pickle of Python objects, which only PPQ itself can read: export with OnnxExporter")},
+  };
+  return all;
+}
+
+}  // namespace
+
+std::vector<std::string> exporter_names() {
+  std::vector<std::string> names;
+  for (const auto& [name, writer] : writers()) names.push_back(name);
+  return names;
+}
+
+Export export_network(const Network& network, const std::string& exporter) {
+  const auto found = writers().find(exporter);
+  if (found == writers().end()) {
+    std::string all;
+    for (const std::string& name : exporter_names()) all += (all.empty() ? "" : ", ") + name;
+    throw InputError("there is no exporter '" + exporter + "'; there are " + all);
+  }
+  Export made;
+  found->second(copied_for_export(network), made);
+  return made;
+}
+
+}  // namespace assay::ppq
