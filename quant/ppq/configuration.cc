@@ -83,6 +83,11 @@ ConfigId Configurations::root(ConfigId id) const {
   return found;
 }
 
+bool Configurations::leads_through(ConfigId from, ConfigId via) const {
+  while (from != via && pointer_.at(from) != from) from = pointer_[from];
+  return from == via;
+}
+
 void Configurations::set_scale(ConfigId id, ScaleOffset scale) {
   ASSAY_ASSERT(is_root(id));
   const State state = configurations_.at(id).state;
@@ -102,6 +107,7 @@ void Configurations::dominate(ConfigId a, ConfigId b) {
 }
 
 void Configurations::master(ConfigId a, ConfigId m) {
+  ASSAY_ASSERT(a == m || !leads_through(m, a));
   pointer_.at(a) = m;
   set_state(a, scale(a).set() ? State::passive : State::passive_init);
 }

@@ -78,6 +78,8 @@ class Configurations {
 
   ConfigId root(ConfigId id) const;
   bool is_root(ConfigId id) const { return pointer_.at(id) == id; }  // reads without shortening
+  // Whether `via` is `from` or lies on its way to the root; reads without shortening.
+  bool leads_through(ConfigId from, ConfigId via) const;
   // The root's. ScaleOffset.set() is false where it has none yet.
   const ScaleOffset& scale(ConfigId id) const { return scales_[root(id)]; }
   // What this one holds itself, whoever dominates it.
@@ -88,6 +90,7 @@ class Configurations {
   // a.dominated_by = b: both groups join under b's root; a and its old root become OVERLAPPED. a must not be b's root.
   void dominate(ConfigId a, ConfigId b);
   // a.master_by = m: only a's own pointer moves, to m; a becomes PASSIVE, or PASSIVE_INIT where m's root has no scale yet. a == m makes a a root of its own again.
+  // m must not lead through a otherwise.
   void master(ConfigId a, ConfigId m);
 
   // As a file has it: state, dominator (itself: a root) and own scale, no transition checked.

@@ -2,8 +2,7 @@
 
 #include <algorithm>
 #include <bit>
-#include <cinttypes>
-#include <cstdio>
+#include <cstring>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
@@ -87,6 +86,8 @@ class Builder {
       if (configurations == nullptr) continue;
       configurations->push_back(network_.configurations.add(configuration_of(entry)));
       slots[entry.at("id")] = configurations->back();
+      if (!entry.at("scale").is_null())
+        last_scales_[entry.at("id")] = {entry.at("scale").at("value").get<std::vector<float>>(), entry.at("offset").at("value").get<std::vector<float>>(), true};
     }
   }
 
@@ -95,7 +96,8 @@ class Builder {
     Variable& parameter = network_.variable(operation.inputs[input]);
     parameter.is_parameter = true;
     std::string file = operation.name;
-    std::replace(file.begin(), file.end(), '/', '_');
+    std::replace_if(
+        file.begin(), file.end(), [](unsigned char c) { return std::isalnum(c) == 0 && std::string("._-").find(static_cast<char>(c)) == std::string::npos; }, '_');
     file = folder_ + "params/" + file + "_in" + std::to_string(input);
     const auto load = [&](const std::string& path) -> std::shared_ptr<const quant::Constant> {
       if (!std::filesystem::exists(path)) return nullptr;
@@ -110,13 +112,18 @@ class Builder {
     const Policy policy = network_.configurations[id].policy;
     network_.configurations[id].rounding = parse_rounding(traced.at("rounding").get<std::string>()).value();
     const ConfigId dominator = traced.at("dom").is_null() ? id : slots.at(traced.at("dom"));
-    network_.configurations.restore(id, parse_state(traced.at("state").get<std::string>()).value(), dominator,
-                                    dominator == id ? scale_of(traced, policy.per_channel) : ScaleOffset{});
-    (void)slot;
+    ScaleOffset scale = dominator == id ? scale_of(traced, policy.per_channel) : ScaleOffset{};
+    // The trace has the first four channels only. Scales per channel do not change after they were made, so the last record has the others.
+    if (const auto last = last_scales_.find(slot); policy.per_channel && scale.scale.size() == 4 && last != last_scales_.end()) {
+      const ScaleOffset& full = last->second;
+      if (full.scale.size() > 4 && std::equal(scale.scale.begin(), scale.scale.end(), full.scale.begin())) scale = full;
+    }
+    network_.configurations.restore(id, parse_state(traced.at("state").get<std::string>()).value(), dominator, std::move(scale));
   }
 
   std::string folder_;
   bool baked_;
+  std::map<std::string, ScaleOffset> last_scales_;
   Network network_;
 };
 
@@ -193,19 +200,31 @@ std::vector<std::string> npy_files(const std::string& folder) {
 
 quant::FloatTensor read_tensor(const std::string& path) {
   std::string bytes = vectors::read_file(path);
-  const size_t order = bytes.find("'fortran_order': True");
-  if (order == std::string::npos) {
-    vectors::FloatTensor read = vectors::read_npy_float(path);
+  const std::string fortran = "'fortran_order': True", shape_key = "'shape': (";
+  const size_t order = bytes.find(fortran);
+  vectors::FloatTensor read;
+  if (order == std::string::npos || order > 128 || bytes.find("<f4") > order) {
+    read = vectors::read_npy_float(path);
     return {std::move(read.shape), std::move(read.data)};
   }
-  // A transposed matrix, as NumPy saved a view of it.
-  quant::FloatTensor transposed;
-  int64_t rows = 0, columns = 0;
-  if (std::sscanf(bytes.c_str() + bytes.find("'shape': ("), "'shape': (%" SCNd64 ", %" SCNd64 ")", &rows, &columns) != 2) throw std::runtime_error(path + " is no matrix");
-  const auto* values = reinterpret_cast<const float*>(bytes.data() + bytes.size() - static_cast<size_t>(rows * columns) * sizeof(float));
-  transposed.shape = {rows, columns};
-  for (int64_t i = 0; i < rows * columns; ++i) transposed.data.push_back(values[(i % columns) * rows + i / columns]);
-  return transposed;
+  // A few were recorded from transposed views; the product's reader refuses them.
+  Shape shape;
+  for (size_t at = bytes.find(shape_key) + shape_key.size(); std::isdigit(static_cast<unsigned char>(bytes.at(at))) != 0;
+       at = bytes.find_first_not_of(", ", bytes.find_first_of(",)", at))) {
+    shape.push_back(std::stoll(bytes.substr(at)));
+    if (bytes[bytes.find_first_of(",)", at)] == ')') break;
+  }
+  quant::FloatTensor tensor(shape);
+  const size_t data = bytes.size() - tensor.size() * sizeof(float);
+  std::vector<size_t> steps;  // of the file, in elements, per axis
+  size_t step = 1;
+  for (const int64_t extent : shape) steps.push_back(step), step *= static_cast<size_t>(extent);
+  for (size_t i = 0; i < tensor.size(); ++i) {
+    size_t rest = i, from = 0;
+    for (size_t axis = shape.size(); axis-- > 0; rest /= static_cast<size_t>(shape[axis])) from += rest % static_cast<size_t>(shape[axis]) * steps[axis];
+    std::memcpy(&tensor.data[i], &bytes[data + from * sizeof(float)], sizeof(float));
+  }
+  return tensor;
 }
 
 std::vector<std::string> recorded_platforms(const std::string& model) {
