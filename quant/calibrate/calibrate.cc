@@ -108,6 +108,29 @@ class Measurement {
   std::mutex reporting_;
 };
 
+// A list belongs to weights, whose axis of channels it keeps.
+void state_scale(TensorQuantization& own, const std::string& name, const CalibrateOptions& options) {
+  const auto found = options.stated.find(name);
+  if (found == options.stated.end() || own.storage.type.is_float()) return;
+  const StatedScale& stated = found->second;
+  if (stated.scale.size() > 1 && !own.axis) throw InputError("tensor " + in_quotes(name) + ": a scale per channel is stated for it, which the target does not have there");
+  if (stated.scale.size() == 1) own.axis.reset();
+  if (own.axis && own.scale.size() != stated.scale.size()) {
+    throw InputError("tensor " + in_quotes(name) + ": " + std::to_string(stated.scale.size()) + " scales are stated for " + std::to_string(own.scale.size()) + " channels");
+  }
+  own.state = State::activated;
+  own.scale = stated.scale;
+  own.zero_point = own.symmetry == emu::Symmetry::symmetric ? 0 : grid_of(own).low + stated.offset;
+  own.observer = "stated";
+  own.provenance = stated.from.value_or("stated from outside");
+}
+
+void state_parameters(Quantized& quantized, const CalibrateOptions& options) {
+  for (ValueId id = 0; id < quantized.tensors.size(); ++id) {
+    if (quantized.tensors[id] && quantized.graph.is_constant(id)) state_scale(*quantized.tensors[id], quantized.graph.value(id).name, options);
+  }
+}
+
 // Gives every activation its rule. A graph input that shares a scale with others is stored as they are.
 void set_rules(Quantized& quantized, const Sharing& sharing, const CalibrateOptions& options) {
   const Graph& graph = quantized.graph;
@@ -119,6 +142,7 @@ void set_rules(Quantized& quantized, const Sharing& sharing, const CalibrateOpti
     }
     quantized.tensors[id] = by_rule(storage, rule);
     if (options.observer) quantized.tensors[id]->observer = *options.observer;
+    state_scale(*quantized.tensors[id], graph.value(id).name, options);
   };
   for (const Node& node : graph.nodes) begin(node.output, target.storage.activation, target.quantize.activation);
   for (const ValueId id : graph.inputs) {
@@ -242,6 +266,7 @@ Quantized calibrate(Graph graph, const emu::Target& target, const InputSet& inpu
   quantized.tensors.resize(quantized.graph.values.size());
   const Sharing sharing = find_sharing(quantized.graph, target);
   quantize_parameters(quantized);
+  state_parameters(quantized, options);
   // As PPQ measures: weights already fake-quantized, biases and activations still real.
   set_rules(quantized, sharing, options);
   Measurement measurement(quantized, sharing, inputs, options);

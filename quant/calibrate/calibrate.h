@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -16,8 +17,16 @@ struct InputSet {
   std::function<std::vector<FloatTensor>(size_t)> get;
 };
 
+// A scale that somebody else decided. Words and rounding stay the target's.
+struct StatedScale {
+  std::vector<float> scale;         // one, or one per channel of a weight
+  int64_t offset = 0;               // of asymmetric ones: how far the word of real 0 is above the lowest
+  std::optional<std::string> from;  // in words: "PPQ: ACTIVATED by percentile"
+};
+
 struct CalibrateOptions {
-  std::optional<std::string> observer;  // of activations, instead of the target's
+  std::optional<std::string> observer;        // of activations, instead of the target's
+  std::map<std::string, StatedScale> stated;  // by value: nothing is measured there. What the target itself fixes or joins stays so.
   int threads = 1;
   std::function<void(size_t done, size_t total)> progress;
 };

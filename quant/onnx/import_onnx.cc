@@ -103,7 +103,7 @@ class Importer {
       if (!can_convert(node)) unsupported_.push_back(what + only_constants);
       return;
     }
-    const Call call{node, model_.opset, std::move(*arguments)};
+    const Call call{node, node.opset.value_or(model_.opset), std::move(*arguments)};
     const bool constant = std::all_of(call.arguments.begin(), call.arguments.end(), [](const Argument& a) { return !a.present || a.constant; });
     try {
       if (evaluable && (constant || needs_only_shapes(node))) {
@@ -205,8 +205,12 @@ class Importer {
 
 }  // namespace
 
+Graph import_model(OnnxModel model, const ImportOptions& options) {
+  return Importer(std::move(model), options).run();
+}
+
 Graph import_onnx(const std::string& path, const ImportOptions& options) {
-  return Importer(load_model(path), options).run();
+  return import_model(load_model(path), options);
 }
 
 }  // namespace assay::quant

@@ -20,4 +20,8 @@ struct ImportOptions {
 // out of range) and Unsupported (all unsupported operators at once, by node). Limits: file 2 GB, 10^6 nodes, tensors kMaxElements.
 Graph import_onnx(const std::string& path, const ImportOptions& options = {});
 
+// The same from a model that was read before (and perhaps changed since): nodes in topological order.
+struct OnnxModel;
+Graph import_model(OnnxModel model, const ImportOptions& options = {});
+
 }  // namespace assay::quant

@@ -44,18 +44,12 @@ int64_t opset_of(const OnnxNode& node, int64_t opset) {
 }
 
 Reading read(const Operation& operation, int64_t opset, const std::vector<KernelInput>& inputs) {
-  Reading reading{{operation.name, operation.type, operation.domain == "ai.onnx" ? "" : operation.domain, {}, {}, operation.attributes}, 13};
-  OnnxNode& node = reading.node;
-  for (size_t i = 0; i < inputs.size(); ++i) node.inputs.push_back(inputs[i].present ? "in" + std::to_string(i) : "");
-  for (size_t i = 0; i < operation.outputs.size(); ++i) node.outputs.push_back(operation.outputs[i] == kNone ? "" : "out" + std::to_string(i));
-  if (node.type == "MaxPool" || node.type == "AveragePool") read_pool(node);
-  if ((node.type == "Softmax" || node.type == "LogSoftmax") && !node.has("axis")) node.attributes["axis"] = int64_t{opset > 0 && opset < 13 ? 1 : -1};
-  if (node.type == "Resize" && node.text("mode", "nearest") == "nearest") {
-    node.attributes["coordinate_transformation_mode"] = std::string("asymmetric");
-    node.attributes["nearest_mode"] = std::string("floor");
-  }
-  reading.opset = opset_of(node, opset);
-  return reading;
+  std::vector<std::string> reads, writes;
+  for (size_t i = 0; i < inputs.size(); ++i) reads.push_back(inputs[i].present ? "in" + std::to_string(i) : "");
+  for (size_t i = 0; i < operation.outputs.size(); ++i) writes.push_back(operation.outputs[i] == kNone ? "" : "out" + std::to_string(i));
+  OnnxNode node = node_as_read(operation, opset, std::move(reads), std::move(writes));
+  const int64_t rules = node.opset.value();
+  return {std::move(node), rules};
 }
 
 std::vector<quant::Argument> arguments_of(const std::vector<KernelInput>& inputs) {
@@ -242,6 +236,18 @@ auto naming(const Operation& operation, Body body) {
 }
 
 }  // namespace
+
+OnnxNode node_as_read(const Operation& operation, int64_t opset, std::vector<std::string> inputs, std::vector<std::string> outputs) {
+  OnnxNode node{operation.name, operation.type, operation.domain == "ai.onnx" ? "" : operation.domain, std::move(inputs), std::move(outputs), operation.attributes, 0, {}};
+  if (node.type == "MaxPool" || node.type == "AveragePool") read_pool(node);
+  if ((node.type == "Softmax" || node.type == "LogSoftmax") && !node.has("axis")) node.attributes["axis"] = int64_t{opset > 0 && opset < 13 ? 1 : -1};
+  if (node.type == "Resize" && node.text("mode", "nearest") == "nearest") {
+    node.attributes["coordinate_transformation_mode"] = std::string("asymmetric");
+    node.attributes["nearest_mode"] = std::string("floor");
+  }
+  node.opset = opset_of(node, opset);
+  return node;
+}
 
 std::unique_ptr<Kernel> make_kernel(const Operation& operation, int64_t opset, const std::vector<KernelInput>& inputs) {
   return naming(operation, [&] { return make(operation, opset, inputs); });

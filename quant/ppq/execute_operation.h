@@ -11,6 +11,10 @@
 
 namespace assay::ppq {
 
+// The node as PPQ reads it, under the names given (empty where a slot is left out); node.opset says by which rules that is what ONNX means. `opset`: the model's, 0 where it is not
+// known.
+quant::OnnxNode node_as_read(const Operation& operation, int64_t opset, std::vector<std::string> inputs, std::vector<std::string> outputs);
+
 struct KernelInput {
   bool present = false;
   Shape shape;
