@@ -9,7 +9,7 @@
 namespace assay::emu {
 namespace {
 
-std::string described(const ValueInfo& value) {
+std::string input_text(const ValueInfo& value) {
   return "input '" + value.name + "'";
 }
 
@@ -20,13 +20,13 @@ void check_inputs(const Program& program, const std::vector<Tensor>& inputs) {
   Problems problems;
   for (size_t i = 0; i < inputs.size(); ++i) {
     const ValueInfo& value = program.values[program.inputs[i].value];
-    if (inputs[i].type() != value.type) problems.push_back(described(value) + " is " + to_string(value.type) + ", found " + to_string(inputs[i].type()));
-    if (inputs[i].shape() != value.shape) problems.push_back(described(value) + " has shape " + to_string(value.shape) + ", found " + to_string(inputs[i].shape()));
+    if (inputs[i].type() != value.type) problems.push_back(input_text(value) + " is " + to_string(value.type) + ", found " + to_string(inputs[i].type()));
+    if (inputs[i].shape() != value.shape) problems.push_back(input_text(value) + " has shape " + to_string(value.shape) + ", found " + to_string(inputs[i].shape()));
     // A type narrower than the machine integer that holds it: whoever filled the tensor through data() may have left it.
     if (!problems.empty() || value.type.bits == 8 * inputs[i].element_bytes()) continue;
     for (size_t e = 0; e < inputs[i].size(); ++e) {
       if (value.type.holds(inputs[i].at(e))) continue;
-      problems.push_back(described(value) + ": element " + std::to_string(e) + " is " + std::to_string(inputs[i].at(e)) + ", outside " + to_string(value.type));
+      problems.push_back(input_text(value) + ": element " + std::to_string(e) + " is " + std::to_string(inputs[i].at(e)) + ", outside " + to_string(value.type));
       break;
     }
   }

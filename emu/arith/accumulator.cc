@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::array<std::string_view, 4> kOrderNames = {"sequential", "pairwise", "blocks", "exact"};  // in the order of Fp32Order
 
-std::string text_of(Stored stored) {
+std::string stored_text(Stored stored) {
   return to_string(stored.type) + "." + std::string(to_string(stored.overflow));
 }
 
@@ -106,9 +106,9 @@ std::string to_string(const Accumulator& accumulator) {
     const std::string text = "fp32." + std::string(kOrderNames[static_cast<size_t>(accumulator.fp32->order)]);
     return accumulator.fp32->order == Fp32Order::blocks ? text + ":" + std::to_string(accumulator.fp32->block) : text;
   }
-  std::string text = text_of({accumulator.type, accumulator.overflow});
-  if (accumulator.pairs) text += "+pairs:" + text_of(*accumulator.pairs);
-  if (accumulator.spill) text += "+spill:" + std::to_string(accumulator.spill->terms) + ":" + text_of(accumulator.spill->into);
+  std::string text = stored_text({accumulator.type, accumulator.overflow});
+  if (accumulator.pairs) text += "+pairs:" + stored_text(*accumulator.pairs);
+  if (accumulator.spill) text += "+spill:" + std::to_string(accumulator.spill->terms) + ":" + stored_text(accumulator.spill->into);
   return text;
 }
 

@@ -20,6 +20,7 @@ struct IntType {
   bool is_float() const { return format.exponent_bits != 0; }
   Wide min() const { return is_signed ? -(Wide{1} << (bits - 1)) : Wide{0}; }
   Wide max() const { return (Wide{1} << (is_signed ? bits - 1 : bits)) - 1; }
+  Wide largest_magnitude() const { return is_signed ? -min() : max(); }
   bool holds(Wide value) const { return value >= min() && value <= max(); }
 
   friend bool operator==(const IntType&, const IntType&) = default;

@@ -39,7 +39,7 @@ std::pair<Fp32, Fp32> bounds_of(const ClampFp32& step, const StepOperands& o) {
   return {fp32_of(low - o.zero_point, Round::half_even), fp32_of(high - o.zero_point, Round::half_even)};
 }
 
-bool is_finite(Fp32 value) {
+bool is_finite_word(Fp32 value) {
   return !value.is_nan() && !value.is_infinite();
 }
 
@@ -69,7 +69,7 @@ struct OnFp32 {
   Wide operator()(const StoreFp32& s) const {
     ASSAY_ASSERT(o.output.is_float());
     const uint32_t stored = narrow(v, {o.output.format, s.round, Subnormals::keep, FloatOverflow::infinity});
-    if (is_finite(v) && !is_finite(widen(stored, o.output.format))) events.output = true;
+    if (is_finite_word(v) && !is_finite_word(widen(stored, o.output.format))) events.output = true;
     return stored;
   }
 };

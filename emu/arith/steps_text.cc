@@ -21,7 +21,7 @@ std::string width_text(const std::optional<uint8_t>& bits) {
   return bits ? std::to_string(*bits) : "output";
 }
 
-std::vector<std::string_view> words_of(std::string_view text) {
+std::vector<std::string_view> split_words(std::string_view text) {
   std::vector<std::string_view> words;
   for (size_t i = 0; i < text.size();) {
     const size_t start = text.find_first_not_of(' ', i);
@@ -76,16 +76,16 @@ Round mode(std::string_view word, std::string_view step) {
 }
 
 // A number that is no NaN.
-Fp32 number(std::string_view word, std::string_view step) {
+Fp32 fp32_word(std::string_view word, std::string_view step) {
   const auto value = parse_fp32(word);
   if (!value || value->is_nan()) bad_step(step, "expected a binary32 word such as 0x3f000000, found '" + std::string(word) + "'");
   return *value;
 }
 
-Fp32Operand operand(std::string_view word, std::string_view step) {
+Fp32Operand parse_operand(std::string_view word, std::string_view step) {
   const auto name = std::find(kFp32Names.begin(), kFp32Names.end(), word);
   if (name != kFp32Names.end()) return static_cast<Fp32Name>(name - kFp32Names.begin());
-  if (word.substr(0, 2) == "0x") return number(word, step);
+  if (word.substr(0, 2) == "0x") return fp32_word(word, step);
   bad_step(step, "expected scale, bias, output, slope, zero_point or a binary32 word such as 0x3f000000, found '" + std::string(word) + "'");
 }
 
@@ -101,7 +101,7 @@ Step parse_clamp_fp32(const Words& words, std::string_view step) {
   if (words.size() == 2 && words[1] == "output") return ClampFp32{Fp32Bounds::output};
   if (words.size() == 2 && words[1] == "clamp") return ClampFp32{Fp32Bounds::clamp};
   if (words.size() == 2) bad_step(step, "expected 'output', 'clamp' or two binary32 words, found '" + std::string(words[1]) + "'");
-  const std::pair bounds{number(words[1], step), number(words[2], step)};
+  const std::pair bounds{fp32_word(words[1], step), fp32_word(words[2], step)};
   if (less(bounds.second, bounds.first)) bad_step(step, "the bounds are in the wrong order");
   return ClampFp32{bounds};
 }
@@ -119,43 +119,40 @@ std::optional<Amount> amount(std::string_view word, std::string_view step) {
 }
 
 // The words that begin a step, how many words may follow each, and what they make.
-struct Word {
+struct StepWord {
   std::string_view name;
   size_t least, most;
   Step (*parse)(const Words& words, std::string_view step);
 };
 constexpr int64_t kFactorLimit = (int64_t{1} << 32) - 1;
 constexpr std::array kWords = {
-    Word{"add_bias", 0, 0, [](const Words&, std::string_view) -> Step { return AddBias{}; }},
-    Word{"add", 1, 1, [](const Words& w, std::string_view s) -> Step { return AddNumber{integer(w[1], -(int64_t{1} << 62), int64_t{1} << 62, s)}; }},
-    Word{"shift_left", 1, 1, [](const Words& w, std::string_view s) -> Step { return ShiftLeft{amount<LeftShift>(w[1], s)}; }},
-    Word{"multiply", 0, 1, [](const Words& w, std::string_view s) -> Step { return w.size() == 1 ? Multiply{} : Multiply{integer(w[1], -kFactorLimit, kFactorLimit, s)}; }},
-    Word{"shift_right", 2, 2,
-         [](const Words& w, std::string_view s) -> Step {
-           if (w[1] == "first") return ShiftRight{std::nullopt, mode(w[2], s), true};
-           return ShiftRight{amount<RightShift>(w[1], s), mode(w[2], s)};
-         }},
-    Word{"saturate", 1, 1, [](const Words& w, std::string_view s) -> Step { return Saturate{number_or(w[1], "output", 1, 64, s)}; }},
-    Word{"wrap", 1, 1, [](const Words& w, std::string_view s) -> Step { return Wrap{number_or(w[1], "output", 1, 64, s)}; }},
-    Word{"add_zero_point", 0, 0, [](const Words&, std::string_view) -> Step { return AddZeroPoint{}; }},
-    Word{"clamp", 0, 2, parse_clamp},
-    Word{"to_fp32", 0, 0, [](const Words&, std::string_view) -> Step { return ToFp32{}; }},
-    Word{"mul_fp32", 1, 1, [](const Words& w, std::string_view s) -> Step { return MulFp32{operand(w[1], s)}; }},
-    Word{"add_fp32", 1, 1, [](const Words& w, std::string_view s) -> Step { return AddFp32{operand(w[1], s)}; }},
-    Word{"div_fp32", 1, 1, [](const Words& w, std::string_view s) -> Step { return DivFp32{operand(w[1], s)}; }},
-    Word{"fma_fp32", 2, 2,
-         [](const Words& w, std::string_view s) -> Step {
-           return FmaFp32{operand(w[1], s), operand(w[2], s)};
-         }},
-    Word{"leaky_fp32", 1, 1, [](const Words& w, std::string_view s) -> Step { return LeakyFp32{operand(w[1], s)}; }},
-    Word{"clamp_fp32", 1, 2, parse_clamp_fp32},
-    Word{"add_half_fp32", 0, 0, [](const Words&, std::string_view) -> Step { return AddHalfFp32{}; }},
-    Word{"round_fp32", 2, 2, parse_round_fp32},
-    Word{"to_int", 1, 1, [](const Words& w, std::string_view s) -> Step { return ToInt{mode(w[1], s)}; }},
-    Word{"store_fp32", 1, 1, [](const Words& w, std::string_view s) -> Step { return StoreFp32{mode(w[1], s)}; }},
+    StepWord{"add_bias", 0, 0, [](const Words&, std::string_view) -> Step { return AddBias{}; }},
+    StepWord{"add", 1, 1, [](const Words& w, std::string_view s) -> Step { return AddNumber{integer(w[1], -(int64_t{1} << 62), int64_t{1} << 62, s)}; }},
+    StepWord{"shift_left", 1, 1, [](const Words& w, std::string_view s) -> Step { return ShiftLeft{amount<LeftShift>(w[1], s)}; }},
+    StepWord{"multiply", 0, 1, [](const Words& w, std::string_view s) -> Step { return w.size() == 1 ? Multiply{} : Multiply{integer(w[1], -kFactorLimit, kFactorLimit, s)}; }},
+    StepWord{"shift_right", 2, 2,
+             [](const Words& w, std::string_view s) -> Step {
+               if (w[1] == "first") return ShiftRight{std::nullopt, mode(w[2], s), true};
+               return ShiftRight{amount<RightShift>(w[1], s), mode(w[2], s)};
+             }},
+    StepWord{"saturate", 1, 1, [](const Words& w, std::string_view s) -> Step { return Saturate{number_or(w[1], "output", 1, 64, s)}; }},
+    StepWord{"wrap", 1, 1, [](const Words& w, std::string_view s) -> Step { return Wrap{number_or(w[1], "output", 1, 64, s)}; }},
+    StepWord{"add_zero_point", 0, 0, [](const Words&, std::string_view) -> Step { return AddZeroPoint{}; }},
+    StepWord{"clamp", 0, 2, parse_clamp},
+    StepWord{"to_fp32", 0, 0, [](const Words&, std::string_view) -> Step { return ToFp32{}; }},
+    StepWord{"mul_fp32", 1, 1, [](const Words& w, std::string_view s) -> Step { return MulFp32{parse_operand(w[1], s)}; }},
+    StepWord{"add_fp32", 1, 1, [](const Words& w, std::string_view s) -> Step { return AddFp32{parse_operand(w[1], s)}; }},
+    StepWord{"div_fp32", 1, 1, [](const Words& w, std::string_view s) -> Step { return DivFp32{parse_operand(w[1], s)}; }},
+    StepWord{"fma_fp32", 2, 2, [](const Words& w, std::string_view s) -> Step { return FmaFp32{parse_operand(w[1], s), parse_operand(w[2], s)}; }},
+    StepWord{"leaky_fp32", 1, 1, [](const Words& w, std::string_view s) -> Step { return LeakyFp32{parse_operand(w[1], s)}; }},
+    StepWord{"clamp_fp32", 1, 2, parse_clamp_fp32},
+    StepWord{"add_half_fp32", 0, 0, [](const Words&, std::string_view) -> Step { return AddHalfFp32{}; }},
+    StepWord{"round_fp32", 2, 2, parse_round_fp32},
+    StepWord{"to_int", 1, 1, [](const Words& w, std::string_view s) -> Step { return ToInt{mode(w[1], s)}; }},
+    StepWord{"store_fp32", 1, 1, [](const Words& w, std::string_view s) -> Step { return StoreFp32{mode(w[1], s)}; }},
 };
 
-std::string count_text(const Word& word) {
+std::string count_text(const StepWord& word) {
   if (word.name == "clamp") return "no words or 2";
   return word.least == word.most ? std::to_string(word.least) + " words" : std::to_string(word.least) + " or " + std::to_string(word.most) + " words";
 }
@@ -195,9 +192,9 @@ std::string to_string(const Steps& steps) {
 }
 
 Step parse_step(std::string_view text) {
-  const auto words = words_of(text);
+  const auto words = split_words(text);
   if (words.empty()) bad_step(text, "is empty");
-  for (const Word& word : kWords) {
+  for (const StepWord& word : kWords) {
     if (word.name != words[0]) continue;
     const size_t count = words.size() - 1;
     if (count < word.least || count > word.most || (word.name == "clamp" && count == 1)) {
@@ -207,7 +204,7 @@ Step parse_step(std::string_view text) {
   }
   std::vector<std::string> names;
   std::string all;
-  for (const Word& word : kWords) {
+  for (const StepWord& word : kWords) {
     names.emplace_back(word.name);
     all += (all.empty() ? "" : ", ") + names.back();
   }
@@ -217,7 +214,7 @@ Step parse_step(std::string_view text) {
 
 Steps parse_steps(std::string_view text) {
   Steps steps;
-  if (words_of(text).empty()) return steps;
+  if (split_words(text).empty()) return steps;
   for (size_t start = 0; start <= text.size();) {
     const size_t end = std::min(text.find(';', start), text.size());
     steps.push_back(parse_step(text.substr(start, end - start)));

@@ -3,7 +3,7 @@
 namespace assay {
 namespace {
 
-std::string joined(const std::string& heading, const std::vector<std::string>& problems) {
+std::string with_problems(const std::string& heading, const std::vector<std::string>& problems) {
   std::string text = heading;
   for (const auto& problem : problems) text += "\n  " + problem;
   return text;
@@ -11,9 +11,9 @@ std::string joined(const std::string& heading, const std::vector<std::string>& p
 
 }  // namespace
 
-InputError::InputError(const std::string& heading, std::vector<std::string> problems) : std::runtime_error(joined(heading, problems)), problems_(std::move(problems)) {}
+InputError::InputError(const std::string& heading, std::vector<std::string> problems) : std::runtime_error(with_problems(heading, problems)), problems_(std::move(problems)) {}
 
-Unsupported::Unsupported(const std::string& heading, std::vector<std::string> problems) : std::runtime_error(joined(heading, problems)), problems_(std::move(problems)) {}
+Unsupported::Unsupported(const std::string& heading, std::vector<std::string> problems) : std::runtime_error(with_problems(heading, problems)), problems_(std::move(problems)) {}
 
 void assertion_failed(const char* condition, const char* file, int line) {
   const std::string path = file;

@@ -10,13 +10,13 @@ namespace assay::emu {
 namespace {
 
 constexpr int64_t kBandSums = int64_t{1} << 15;  // with its operand and a block of rows well inside a megabyte
-constexpr int64_t kBlock = 16;                   // channels turned into rows at a time: a cache line of sums
+constexpr int64_t kChannelsAtOnce = 16;          // channels turned into rows at a time: a cache line of sums
 
 ASSAY_VECTORIZE void flip_signs(uint8_t* bytes, int64_t size) {
   for (int64_t i = 0; i < size; ++i) bytes[i] ^= 0x80;
 }
 
-const uint8_t* bytes_of(const Tensor& x) {
+const uint8_t* stored_bytes(const Tensor& x) {
   return static_cast<const uint8_t*>(x.bytes());
 }
 
@@ -58,16 +58,16 @@ void Bands::run(const Tensor& x, uint8_t* operand, const int32_t* sums, const st
                 const TakeSums& take) const {
   const int64_t pixels = band_.pixels(), outputs = g_.outputs;
   const Scratch<uint8_t> unpadded(band_.height * g_.width * g_.channels);
-  const Scratch<int32_t> rows(kBlock * pixels);
+  const Scratch<int32_t> rows(kChannelsAtOnce * pixels);
   for (int64_t n = 0; n < g_.batch; ++n) {
-    const uint8_t* const image = bytes_of(x) + n * g_.channels * g_.height * g_.width;
+    const uint8_t* const image = stored_bytes(x) + n * g_.channels * g_.height * g_.width;
     for (int64_t done = 0; done < g_.out_h; done += band_.out_h) {
       // The last band lies over the one before where the rows do not divide evenly; what is known already is not taken again.
       const int64_t first = std::min(done, g_.out_h - band_.out_h), known = (done - first) * g_.out_w;
       gather(image, first * g_.stride_h, operand, unpadded.data());
       multiply();
-      for (int64_t o = 0; o < outputs; o += kBlock) {
-        const int64_t block = std::min(kBlock, outputs - o);
+      for (int64_t o = 0; o < outputs; o += kChannelsAtOnce) {
+        const int64_t block = std::min(kChannelsAtOnce, outputs - o);
         transpose_matrix(sums + o, static_cast<size_t>(outputs), static_cast<size_t>(pixels), static_cast<size_t>(block), rows.data(), static_cast<size_t>(pixels));
         for (int64_t i = 0; i < block; ++i) {
           int32_t* const row = rows.data() + i * pixels;

@@ -98,10 +98,6 @@ struct ConvKernel {
   }
 };
 
-Wide magnitude(IntType type) {
-  return std::max(-type.min(), type.max());
-}
-
 PreparedKernel prepare_conv(const ConvGeometry& geometry, Ref x, IntType w_type, const std::vector<int64_t>& weights, const std::optional<Ref>& bias,
                             const Accumulator& accumulator, SumOrder order, const Requant& requant, const OpContext& context, const std::optional<Spread>& spread = std::nullopt) {
   if (geometry.batch * geometry.channels * geometry.outputs * geometry.pixels() == 0) return {nullptr, "an empty tensor has no kernel"};
@@ -123,7 +119,7 @@ PreparedKernel prepare_conv(const ConvGeometry& geometry, Ref x, IntType w_type,
     auto in_order = register_sums(geometry, x_type, weights, accumulator, order);
     if (!in_order) return {nullptr, operands + " in the accumulator " + to_string(accumulator) + ", which they could leave, have no kernel"};
     sums = std::move(*in_order);
-    worst = magnitude(accumulator.result());
+    worst = accumulator.result().largest_magnitude();
   }
   const auto biases = bias ? context.tensor(*bias).values() : std::vector<int64_t>{};
   auto steps = FastSteps::prepare(context.steps(requant.steps), worst, channel_constants(biases, context.scale(requant.scale), static_cast<size_t>(geometry.outputs)),

@@ -46,7 +46,7 @@ ASSAY_VECTORIZE int32_t sum_of(const uint8_t* x, int64_t size) {
   return sum;
 }
 
-ASSAY_VECTORIZE void add(int32_t* to, const int32_t* from, int64_t step, int64_t size) {
+ASSAY_VECTORIZE void add_strided(int32_t* to, const int32_t* from, int64_t step, int64_t size) {
   for (int64_t i = 0; i < size; ++i) to[i] += from[i * step];
 }
 
@@ -67,7 +67,7 @@ void sum_windows(const ConvGeometry& g, const uint8_t* operand, int32_t* channel
     for (int64_t oh = 0; oh < g.out_h; ++oh) {
       for (int64_t ky = 0; ky < g.kernel_h; ++ky) {
         const int32_t* const row = channels + group * positions + (oh * g.stride_h + ky * g.dilation_h) * g.width;
-        for (int64_t kx = 0; kx < g.kernel_w; ++kx) add(windows + group * g.pixels() + oh * g.out_w, row + kx * g.dilation_w, g.stride_w, g.out_w);
+        for (int64_t kx = 0; kx < g.kernel_w; ++kx) add_strided(windows + group * g.pixels() + oh * g.out_w, row + kx * g.dilation_w, g.stride_w, g.out_w);
       }
     }
   }

@@ -8,7 +8,7 @@
 namespace assay::emu {
 namespace {
 
-constexpr int64_t kBlock = 4;
+constexpr int64_t kOutputsAtOnce = 4;
 
 // Four outputs at once: sums[j] = row . weights[j].
 ASSAY_VECTORIZE void dot4(const int16_t* row, const int16_t* weights, int64_t size, int32_t* sums) {
@@ -23,7 +23,7 @@ ASSAY_VECTORIZE void dot4(const int16_t* row, const int16_t* weights, int64_t si
   sums[0] = s0, sums[1] = s1, sums[2] = s2, sums[3] = s3;
 }
 
-ASSAY_VECTORIZE void centre(const uint8_t* operand, int64_t size, int16_t zero, int16_t* to) {
+ASSAY_VECTORIZE void centre_s16(const uint8_t* operand, int64_t size, int16_t zero, int16_t* to) {
   for (int64_t i = 0; i < size; ++i) to[i] = static_cast<int16_t>(operand[i] - zero);
 }
 
@@ -48,7 +48,7 @@ class OwnConv {
     const Scratch<int16_t> centred(bands_.operand_size()), row(g.products());
     const Scratch<int32_t> sums(bands_.sums_size());
     const auto multiply = [&] {
-      centre(operand.data(), bands_.operand_size(), static_cast<int16_t>(bands_.unsigned_zx()), centred.data());
+      centre_s16(operand.data(), bands_.operand_size(), static_cast<int16_t>(bands_.unsigned_zx()), centred.data());
       int32_t* to = sums.data();
       for (int64_t oh = 0; oh < g.out_h; ++oh) {
         for (int64_t ow = 0; ow < g.out_w; ++ow, to += g.outputs) {
@@ -75,7 +75,7 @@ class OwnConv {
     const int16_t* weights = weights_.data() + group * outputs * products;
     int32_t* to = sums + group * outputs;
     int64_t o = 0;
-    for (; o + kBlock <= outputs; o += kBlock) dot4(row, weights + o * products, products, to + o);
+    for (; o + kOutputsAtOnce <= outputs; o += kOutputsAtOnce) dot4(row, weights + o * products, products, to + o);
     for (; o < outputs; ++o) {
       to[o] = 0;
       for (int64_t k = 0; k < products; ++k) to[o] += row[k] * weights[o * products + k];

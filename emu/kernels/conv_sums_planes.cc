@@ -10,20 +10,20 @@
 namespace assay::emu {
 namespace {
 
-constexpr int64_t kBlock = 64;  // sums at a time, in registers
+constexpr int64_t kSumsAtOnce = 64;  // sums at a time, in registers
 
 // One weight and where its factors begin.
-struct Tap {
+struct PlaneTap {
   int64_t offset;
   int32_t weight;
 };
 
 // Four vectors of sums stay in registers while the taps go by. Factors must be readable up to the end of the last block.
-ASSAY_VECTORIZE void correlate(const int16_t* planes, const Tap* taps, size_t tap_count, int64_t blocks, int32_t* sums) {
+ASSAY_VECTORIZE void correlate(const int16_t* planes, const PlaneTap* taps, size_t tap_count, int64_t blocks, int32_t* sums) {
   using Narrow __attribute__((vector_size(32))) = int16_t;
   using Wide16 __attribute__((vector_size(64))) = int32_t;
   constexpr int64_t kLanes = 16;
-  for (int64_t block = 0; block < blocks; ++block, planes += kBlock, sums += kBlock) {
+  for (int64_t block = 0; block < blocks; ++block, planes += kSumsAtOnce, sums += kSumsAtOnce) {
     Wide16 s0{}, s1{}, s2{}, s3{};
     for (size_t t = 0; t < tap_count; ++t) {
       const int16_t* const x = planes + taps[t].offset;
@@ -77,10 +77,10 @@ class PlaneConv {
   }
 
   void run(const Tensor& x, const TakeSums& take) const {
-    const int64_t blocks = divided_up((g_.out_h - 1) * phase_w_ + g_.out_w, kBlock);
-    const Scratch<int16_t> planes(g_.group_inputs() * plane_size_ + kBlock);
-    const Scratch<int32_t> sums(blocks * kBlock);
-    std::fill(planes.data(), planes.data() + g_.group_inputs() * plane_size_ + kBlock, int16_t{0});  // the padding stays so
+    const int64_t blocks = divided_up((g_.out_h - 1) * phase_w_ + g_.out_w, kSumsAtOnce);
+    const Scratch<int16_t> planes(g_.group_inputs() * plane_size_ + kSumsAtOnce);
+    const Scratch<int32_t> sums(blocks * kSumsAtOnce);
+    std::fill(planes.data(), planes.data() + g_.group_inputs() * plane_size_ + kSumsAtOnce, int16_t{0});  // the padding stays so
     const auto taps = static_cast<size_t>(g_.products());
     for (int64_t n = 0; n < g_.batch; ++n) {
       for (int64_t group = 0; group < g_.groups; ++group) {
@@ -128,7 +128,7 @@ class PlaneConv {
   ConvGeometry g_;
   bool x_signed_;
   int64_t phase_w_, phase_size_, plane_size_;
-  std::vector<Tap> taps_;  // [O][input of the group][ky][kx]
+  std::vector<PlaneTap> taps_;  // [O][input of the group][ky][kx]
 };
 
 }  // namespace

@@ -14,33 +14,33 @@
 namespace assay::emu {
 namespace {
 
-float number(Fp32 value) {
+float float_of(Fp32 value) {
   return std::bit_cast<float>(value.bits);
 }
 
-float value_of(const Fp32Operand& operand, const StepOperands& operands) {
+float float_value_of(const Fp32Operand& operand, const StepOperands& operands) {
   const Fp32Constants& constants = operands.scale.fp32;
-  if (const auto* word = std::get_if<Fp32>(&operand)) return number(*word);
+  if (const auto* word = std::get_if<Fp32>(&operand)) return float_of(*word);
   switch (std::get<Fp32Name>(operand)) {
-    case Fp32Name::scale: return number(constants.scale);
-    case Fp32Name::bias: return number(constants.bias);
-    case Fp32Name::output: return number(constants.output);
-    case Fp32Name::slope: return number(constants.slope);
-    case Fp32Name::zero_point: return number(fp32_of(operands.zero_point, Round::half_even));
+    case Fp32Name::scale: return float_of(constants.scale);
+    case Fp32Name::bias: return float_of(constants.bias);
+    case Fp32Name::output: return float_of(constants.output);
+    case Fp32Name::slope: return float_of(constants.slope);
+    case Fp32Name::zero_point: return float_of(fp32_of(operands.zero_point, Round::half_even));
   }
   ASSAY_ASSERT(!"an Fp32Name outside its enumeration");
 }
 
 void clamp(const ClampFp32& step, float* values, size_t size, const StepOperands& o) {
-  if (const auto* bounds = std::get_if<std::pair<Fp32, Fp32>>(&step.bounds)) return fpu::clamp_fp32(values, size, number(bounds->first), number(bounds->second));
+  if (const auto* bounds = std::get_if<std::pair<Fp32, Fp32>>(&step.bounds)) return fpu::clamp_fp32(values, size, float_of(bounds->first), float_of(bounds->second));
   const bool whole = std::get<Fp32Bounds>(step.bounds) == Fp32Bounds::output;
   if (o.output.is_float()) {
     constexpr float kInfinity = std::numeric_limits<float>::infinity();
     return whole ? fpu::clamp_fp32(values, size, -kInfinity, kInfinity)
-                 : fpu::clamp_fp32(values, size, number(number_of(o.clamp_low, o.output, 0)), number(number_of(o.clamp_high, o.output, 0)));
+                 : fpu::clamp_fp32(values, size, float_of(number_of(o.clamp_low, o.output, 0)), float_of(number_of(o.clamp_high, o.output, 0)));
   }
   const Wide low = whole ? o.output.min() : Wide{o.clamp_low}, high = whole ? o.output.max() : Wide{o.clamp_high};
-  fpu::clamp_fp32(values, size, number(fp32_of(low - o.zero_point, Round::half_even)), number(fp32_of(high - o.zero_point, Round::half_even)));
+  fpu::clamp_fp32(values, size, float_of(fp32_of(low - o.zero_point, Round::half_even)), float_of(fp32_of(high - o.zero_point, Round::half_even)));
 }
 
 // A word's exponent and fraction, read as those of a binary32 number, are it but for the difference of the biases: a power of two, which a multiplication brings in exactly,
@@ -126,7 +126,7 @@ void round_fp32(float* values, size_t size, FloatFormat format, Round round) {
 }
 
 void apply_fp32(const Step& step, float* values, size_t size, const StepOperands& operands) {
-  const auto of = [&](const Fp32Operand& operand) { return value_of(operand, operands); };
+  const auto of = [&](const Fp32Operand& operand) { return float_value_of(operand, operands); };
   std::visit(Overloaded{
                  [&](const MulFp32& s) { fpu::mul_fp32(values, size, of(s.factor)); },
                  [&](const AddFp32& s) { fpu::add_fp32(values, size, of(s.term)); },

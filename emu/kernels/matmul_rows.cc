@@ -10,19 +10,19 @@ namespace assay::emu {
 namespace {
 
 template <class Word>
-ASSAY_VECTORIZE void centre(const Word* x, size_t size, int64_t zero_point, int32_t* values) {
+ASSAY_VECTORIZE void centre_s32(const Word* x, size_t size, int64_t zero_point, int32_t* values) {
   for (size_t i = 0; i < size; ++i) values[i] = static_cast<int32_t>(static_cast<int64_t>(x[i]) - zero_point);
 }
 
-std::vector<int32_t> centred(const Tensor& x, int64_t zero_point) {
+std::vector<int32_t> centred_s32(const Tensor& x, int64_t zero_point) {
   std::vector<int32_t> values(x.size());
-  std::visit([&](const auto& storage) { centre(storage.data(), storage.size(), zero_point, values.data()); }, x.storage());
+  std::visit([&](const auto& storage) { centre_s32(storage.data(), storage.size(), zero_point, values.data()); }, x.storage());
   return values;
 }
 
 // sums[n] += factor * row[n]
 template <class Sum>
-ASSAY_VECTORIZE void add_row(const int32_t* row, size_t size, int32_t factor, Sum* sums) {
+ASSAY_VECTORIZE void add_scaled_row(const int32_t* row, size_t size, int32_t factor, Sum* sums) {
   for (size_t n = 0; n < size; ++n) sums[n] += static_cast<Sum>(row[n]) * static_cast<Sum>(factor);
 }
 
@@ -35,7 +35,7 @@ struct MatMulKernel {
   FastSteps steps;
 
   Tensor operator()(const OpContext& context, OpRun& run) const {
-    const std::vector<int32_t> left = centred(context.tensor(a), za), right = centred(context.tensor(b), zb);
+    const std::vector<int32_t> left = centred_s32(context.tensor(a), za), right = centred_s32(context.tensor(b), zb);
     Tensor result(context.result().type, context.result().shape);
     std::visit(
         [&](const auto& storage) {
@@ -55,14 +55,14 @@ struct MatMulKernel {
     std::vector<Sum> sums(n);
     for (size_t row = 0; row < m; ++row) {
       std::fill(sums.begin(), sums.end(), Sum{0});
-      for (size_t i = 0; i < k; ++i) add_row(right + i * n, n, left[row * k + i], sums.data());
+      for (size_t i = 0; i < k; ++i) add_scaled_row(right + i * n, n, left[row * k + i], sums.data());
       run_neighbours({1, n, 1}, 0, n, steps.channels() == 1, overflows,
                      [&](size_t start, size_t size, size_t channel, auto& counts) { steps.run(sums.data() + start, size, channel, results + row * n + start, counts); });
     }
   }
 };
 
-Shape leading(const Shape& shape) {
+Shape leading_axes(const Shape& shape) {
   return {shape.begin(), shape.end() - 2};
 }
 
@@ -83,8 +83,8 @@ PreparedKernel matmul_rows(const MatMul& op, const OpContext& context) {
   auto steps = FastSteps::prepare(context.steps(op.requant.steps), worst, channel_constants(biases, context.scale(op.requant.scale), static_cast<size_t>(y.back())),
                                   context.result(), op.requant.clamp);
   if (!steps) return {nullptr, "a requantization step could leave 125 bits"};
-  const Shape batch = leading(y);
-  return {MatMulKernel{op.a, op.b, op.za, op.zb, broadcast_offsets(leading(a), batch), broadcast_offsets(leading(b), batch), static_cast<size_t>(y[y.size() - 2]),
+  const Shape batch = leading_axes(y);
+  return {MatMulKernel{op.a, op.b, op.za, op.zb, broadcast_offsets(leading_axes(a), batch), broadcast_offsets(leading_axes(b), batch), static_cast<size_t>(y[y.size() - 2]),
                        static_cast<size_t>(a.back()), static_cast<size_t>(y.back()), worst < Wide{1} << 31, std::move(*steps)},
           ""};
 }

@@ -39,7 +39,7 @@ struct NarrowConstants {
 
 // magnitude / 2^bits, rounded as the mode rounds numbers of this sign. 1 <= bits <= 31; magnitude + 2^bits is below 2^32.
 template <Round kMode>
-inline uint32_t rounded(uint32_t magnitude, uint32_t bits, uint32_t negative) {
+inline uint32_t rounded_magnitude(uint32_t magnitude, uint32_t bits, uint32_t negative) {
   const uint32_t half = 1U << (bits - 1), all = half - 1 + half, odd = (magnitude >> bits) & 1U;
   switch (kMode) {
     case Round::floor: return (magnitude + negative * all) >> bits;
@@ -71,7 +71,7 @@ ASSAY_VECTORIZE void narrow_all(const uint32_t* numbers, size_t size, const Narr
     const uint32_t further = c.least_field - (field != 0 ? field : 1U);
     const bool normal = field >= c.least_field;
     const uint32_t deep = c.dropped + further < 26U ? c.dropped + further : 26U;
-    const uint32_t result = rounded<kMode>(normal ? magnitude - bias : significand, normal ? c.dropped : deep, negative);
+    const uint32_t result = rounded_magnitude<kMode>(normal ? magnitude - bias : significand, normal ? c.dropped : deep, negative);
     const uint32_t kept = (result < c.smallest_kept ? 0U : result) | (negative << 31 >> c.sign_shift);
     const uint32_t finite = result > c.largest ? overflow ^ (overflow_sign & (0U - negative)) : kept;
     const uint32_t not_nan = magnitude == 0x7f800000U ? infinity ^ (infinity_sign & (0U - negative)) : finite;

@@ -13,20 +13,20 @@
 namespace assay::emu {
 namespace {
 
-constexpr size_t kTile = 256;
+constexpr size_t kNumbersTile = 256;
 const PreparedKernel kNoSteps{nullptr, "the steps on numbers have no kernel"};
 
 template <class Use>
-void with_elements(Tensor& tensor, const Use& use) {
+void with_results(Tensor& tensor, const Use& use) {
   std::visit([&](const auto& storage) { use(tensor.data<typename std::decay_t<decltype(storage)>::value_type>()); }, tensor.storage());
 }
 
 // Every number through the steps of its channel.
 void store(const std::vector<float>& numbers, const FastSteps& steps, Tensor& result, OverflowCounts& overflows) {
   const Channels channels = channels_of(result.shape());
-  with_elements(result, [&](auto* results) {
-    for (size_t first = 0; first < result.size(); first += kTile) {
-      run_neighbours(channels, first, std::min(kTile, result.size() - first), steps.channels() == 1, overflows,
+  with_results(result, [&](auto* results) {
+    for (size_t first = 0; first < result.size(); first += kNumbersTile) {
+      run_neighbours(channels, first, std::min(kNumbersTile, result.size() - first), steps.channels() == 1, overflows,
                      [&](size_t start, size_t size, size_t channel, auto& counts) { steps.run(numbers.data() + start, size, channel, results + start, counts); });
     }
   });
@@ -57,7 +57,7 @@ std::vector<float> spread(const std::vector<float>& numbers, const Shape& shape,
 
 // join(first operand in place, second, size).
 template <class Join>
-PreparedKernel joined(Ref a, Ref b, const Requant& requant, bool counts_infinite, const Join& join, const OpContext& context) {
+PreparedKernel joined_kernel(Ref a, Ref b, const Requant& requant, bool counts_infinite, const Join& join, const OpContext& context) {
   auto steps = steps_on_numbers(requant, requant.scale, channels_of_result(context), context);
   if (!steps) return kNoSteps;
   return {[a, b, counts_infinite, join, steps = std::move(*steps)](const OpContext& at, OpRun& run) {
@@ -82,11 +82,11 @@ PreparedKernel prepare_numbers(const AddOrSub<kSubtract>& op, const OpContext& c
     for (float& value : negated) value = -value;
     fpu::add_fp32(numbers, size, negated.data());
   };
-  return joined(op.a, op.b, op.requant, false, join, context);
+  return joined_kernel(op.a, op.b, op.requant, false, join, context);
 }
 
 PreparedKernel prepare_numbers(const Mul& op, const OpContext& context) {
-  return joined(
+  return joined_kernel(
       op.a, op.b, op.requant, true, [](float* numbers, const float* others, size_t size) { fpu::mul_fp32(numbers, size, others); }, context);
 }
 
@@ -112,7 +112,7 @@ PreparedKernel prepare_numbers(const LeakyRelu& op, const OpContext& context) {
             Tensor result(at.result().type, at.result().shape);
             const std::vector<float> numbers = numbers_of(at.tensor(x));
             const Channels channels = channels_of(result.shape());
-            with_elements(result, [&](auto* results) {
+            with_results(result, [&](auto* results) {
               using Result = std::decay_t<decltype(*results)>;
               std::vector<float> side;
               std::vector<size_t> places;
@@ -159,7 +159,7 @@ PreparedKernel prepare_numbers(const AveragePool& op, const OpContext& context) 
             const std::vector<float> x = numbers_of(at.tensor(op.x));
             const Channels channels = channels_of(result.shape());
             std::vector<float> sums;
-            with_elements(result, [&](auto* results) {
+            with_results(result, [&](auto* results) {
               walk_windows(op, in, result.shape(), {1, 1}, [&](int64_t plane, const auto& rows, const auto& columns) {
                 float sum = 0;
                 for (const Tap& row : rows) {
@@ -184,7 +184,7 @@ PreparedKernel prepare_numbers(const MaxPool& op, const OpContext&) {
             Tensor result(at.result().type, at.result().shape);
             const Tensor& words = at.tensor(op.x);
             const std::vector<float> x = numbers_of(words);
-            with_elements(result, [&](auto* results) {
+            with_results(result, [&](auto* results) {
               const auto* const from = words.data<std::decay_t<decltype(*results)>>();
               walk_windows(op, in, result.shape(), op.dilation, [&](int64_t plane, const auto& rows, const auto& columns) {
                 const auto place = [&](const Tap& row, const Tap& column) { return static_cast<size_t>((plane * in[2] + row.in) * in[3] + column.in); };
@@ -220,9 +220,9 @@ std::vector<float> numbers_of(const Tensor& tensor) {
   const FloatFormat format = tensor.type().format;
   std::visit(
       [&](const auto& storage) {
-        uint32_t words[kTile];
-        for (size_t first = 0; first < storage.size(); first += kTile) {
-          const size_t size = std::min(kTile, storage.size() - first);
+        uint32_t words[kNumbersTile];
+        for (size_t first = 0; first < storage.size(); first += kNumbersTile) {
+          const size_t size = std::min(kNumbersTile, storage.size() - first);
           for (size_t i = 0; i < size; ++i) words[i] = static_cast<uint32_t>(storage[first + i]);
           widen_row(words, size, format, numbers.data() + first);
         }

@@ -13,8 +13,6 @@
 namespace assay::emu {
 namespace {
 
-constexpr size_t kBlock = kNumbersBlock;
-
 std::string no_kernel(const Accumulator& accumulator) {
   return "sums in the order " + to_string(accumulator) + " have no kernel on numbers";
 }
@@ -25,7 +23,7 @@ struct Columns {
   int64_t channels, height, width, kernel_h, kernel_w, out_w;
 
   void fill(const float* image, int64_t first, int64_t count, float* to) const {
-    std::fill_n(to, static_cast<size_t>(channels * kernel_h * kernel_w) * kBlock, 0.0F);
+    std::fill_n(to, static_cast<size_t>(channels * kernel_h * kernel_w) * kNumbersBlock, 0.0F);
     for (int64_t done = 0; done < count;) {
       const int64_t oy = (first + done) / out_w, ox = (first + done) % out_w, size = std::min(count - done, out_w - ox);
       fill_row(image, oy, ox, size, to + done);
@@ -45,7 +43,7 @@ struct Columns {
       for (int64_t i = 0; i < channels; ++i) {
         const int64_t term = op.order == SumOrder::ky_kx_ic ? tap * channels + i : i * taps + tap;
         const float* const from = image + (i * height + row) * width + left;
-        float* const lanes = to + term * static_cast<int64_t>(kBlock);
+        float* const lanes = to + term * static_cast<int64_t>(kNumbersBlock);
         if (op.stride[1] == 1) {
           if (begin < end) std::copy(from + begin, from + end, lanes + begin);
         } else {
@@ -67,7 +65,7 @@ void store_row(const float* sums, size_t size, const FastSteps& steps, size_t ch
   overflows.accumulator[channel] += infinite;
 }
 
-struct ConvKernel {
+struct ConvOfNumbers {
   Conv op;
   std::vector<float> weights;  // [outputs][terms], terms in the order of the sum
   FastSteps steps;
@@ -86,12 +84,12 @@ struct ConvKernel {
     const int64_t outputs = w[0] / op.groups, pixels = out[2] * out[3], plane = in[2] * in[3];
     const auto terms = static_cast<size_t>(w[1] * w[2] * w[3]);
     const Columns columns{op, w[1], in[2], in[3], w[2], w[3], out[3]};
-    std::vector<float> lanes(terms * kBlock);
-    alignas(64) std::array<float, kBlock> sums{};
+    std::vector<float> lanes(terms * kNumbersBlock);
+    alignas(64) std::array<float, kNumbersBlock> sums{};
     for (int64_t image = 0; image < in[0] * op.groups; ++image) {
       const int64_t group = image % op.groups;
-      for (int64_t first = 0; first < pixels; first += static_cast<int64_t>(kBlock)) {
-        const int64_t count = std::min(static_cast<int64_t>(kBlock), pixels - first);
+      for (int64_t first = 0; first < pixels; first += static_cast<int64_t>(kNumbersBlock)) {
+        const int64_t count = std::min(static_cast<int64_t>(kNumbersBlock), pixels - first);
         columns.fill(x.data() + image * w[1] * plane, first, count, lanes.data());
         for (int64_t o = group * outputs; o < (group + 1) * outputs; ++o) {
           sums_in_order(weights.data() + static_cast<size_t>(o) * terms, lanes.data(), terms, sums.data());
@@ -103,7 +101,7 @@ struct ConvKernel {
   }
 };
 
-struct MatMulKernel {
+struct MatMulOfNumbers {
   MatMul op;
   FastSteps steps;
 
@@ -120,14 +118,14 @@ struct MatMulKernel {
     const std::vector<float> a = numbers_of(context.tensor(op.a)), b = numbers_of(context.tensor(op.b));
     const auto rows = static_cast<size_t>(y[y.size() - 2]), terms = static_cast<size_t>(a_shape.back()), outputs = static_cast<size_t>(y.back());
     const auto leading = [](const Shape& shape) { return Shape(shape.begin(), shape.end() - 2); };
-    std::vector<float> lanes(terms * kBlock);
-    alignas(64) std::array<float, kBlock> sums{};
+    std::vector<float> lanes(terms * kNumbersBlock);
+    alignas(64) std::array<float, kNumbersBlock> sums{};
     walk<2>({broadcast_offsets(leading(a_shape), leading(y)), broadcast_offsets(leading(b_shape), leading(y))}, [&](const std::array<int64_t, 2>& at) {
       const float* const left = a.data() + static_cast<size_t>(at[0]) * rows * terms;
       const float* const right = b.data() + static_cast<size_t>(at[1]) * terms * outputs;
-      for (size_t first = 0; first < outputs; first += kBlock) {
-        const size_t count = std::min(kBlock, outputs - first);
-        for (size_t k = 0; k < terms; ++k) std::copy_n(right + k * outputs + first, count, lanes.data() + k * kBlock);
+      for (size_t first = 0; first < outputs; first += kNumbersBlock) {
+        const size_t count = std::min(kNumbersBlock, outputs - first);
+        for (size_t k = 0; k < terms; ++k) std::copy_n(right + k * outputs + first, count, lanes.data() + k * kNumbersBlock);
         for (size_t m = 0; m < rows; ++m) {
           sums_in_order(left + m * terms, lanes.data(), terms, sums.data());
           for (size_t i = 0; i < count; ++i) store_row(&sums[i], 1, steps, first + i, outputs, results + m * outputs + first + i, overflows);
@@ -141,13 +139,13 @@ struct MatMulKernel {
 }  // namespace
 
 ASSAY_VECTORIZE void sums_in_order(const float* w, const float* x, size_t terms, float* sums) {
-  float registers[kBlock] = {};
+  float registers[kNumbersBlock] = {};
   for (size_t k = 0; k < terms; ++k) {
     const float weight = w[k];
-    const float* const row = x + k * kBlock;
-    for (size_t p = 0; p < kBlock; ++p) registers[p] += row[p] * weight;
+    const float* const row = x + k * kNumbersBlock;
+    for (size_t p = 0; p < kNumbersBlock; ++p) registers[p] += row[p] * weight;
   }
-  std::copy_n(registers, kBlock, sums);
+  std::copy_n(registers, kNumbersBlock, sums);
 }
 
 PreparedKernel prepare_numbers(const Conv& op, const OpContext& context) {
@@ -165,14 +163,14 @@ PreparedKernel prepare_numbers(const Conv& op, const OpContext& context) {
       weights[(output * taps + tap) * inputs + input] = given[i];
     }
   }
-  return {ConvKernel{op, std::move(weights), std::move(*steps)}, ""};
+  return {ConvOfNumbers{op, std::move(weights), std::move(*steps)}, ""};
 }
 
 PreparedKernel prepare_numbers(const MatMul& op, const OpContext& context) {
   if (op.acc.fp32->order != Fp32Order::sequential) return {nullptr, no_kernel(op.acc)};
   auto steps = steps_on_numbers(op.requant, op.requant.scale, static_cast<size_t>(context.result().shape.back()), context);
   if (!steps) return {nullptr, "the steps on numbers have no kernel"};
-  return {MatMulKernel{op, std::move(*steps)}, ""};
+  return {MatMulOfNumbers{op, std::move(*steps)}, ""};
 }
 
 }  // namespace assay::emu

@@ -118,13 +118,13 @@ struct PairKernel {
 
   template <class Result>
   void join_rows(const Tensor& x_a, const Tensor& x_b, Result* results, const Channels& channels, OpRun& run) const {
-    constexpr size_t kTile = 256;
-    Lane values_a[kTile], values_b[kTile];
+    constexpr size_t kPairsTile = 256;
+    Lane values_a[kPairsTile], values_b[kPairsTile];
     for (size_t row = 0; row < channels.outer * channels.count; ++row) {
       const size_t channel = row % channels.count, outer = row / channels.count;
       FastSteps::RowCounts counts;
-      for (size_t start = 0; start < channels.inner; start += kTile) {
-        const size_t size = std::min(kTile, channels.inner - start);
+      for (size_t start = 0; start < channels.inner; start += kPairsTile) {
+        const size_t size = std::min(kPairsTile, channels.inner - start);
         const auto first = [&](const Walk& walk) { return outer * walk.outer_stride + channel * walk.channel_stride; };
         look_up(table_a, x_a, walk_a, first(walk_a), start, size, values_a);
         look_up(table_b, x_b, walk_b, first(walk_b), start, size, values_b);

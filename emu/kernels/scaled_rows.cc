@@ -38,7 +38,7 @@ bool has(const Steps& steps, Stage stage) {
 }
 
 template <class T>
-bool fits(Wide value) {
+bool fits_word(Wide value) {
   return value >= std::numeric_limits<T>::min() && value <= std::numeric_limits<T>::max();
 }
 
@@ -82,14 +82,14 @@ std::optional<ScaledRows> ScaledRows::prepare(const Steps& steps, Wide worst, Wi
       if (const auto* left = std::get_if<ShiftLeft>(&step)) factor *= Wide{1} << left->amount.value_or(scale.left).bits;
       if (const auto* right = std::get_if<ShiftRight>(&step)) channel.right = right->amount_in(scale).bits, rows.round_ = right->round;
     }
-    if (!fits<int64_t>(factor)) return std::nullopt;
-    factors_fit_32 = factors_fit_32 && fits<int32_t>(factor);
+    if (!fits_word<int64_t>(factor)) return std::nullopt;
+    factors_fit_32 = factors_fit_32 && fits_word<int32_t>(factor);
     biased = std::max(biased, worst + (channel.bias < 0 ? -Wide{channel.bias} : Wide{channel.bias}));
     channel.factor = static_cast<int64_t>(factor);
     rows.channels_.push_back(channel);
   }
-  if (!fits<int64_t>(biased)) return std::nullopt;
-  if (fits<int32_t>(biased) && factors_fit_32 && largest < Wide{1} << 62) {
+  if (!fits_word<int64_t>(biased)) return std::nullopt;
+  if (fits_word<int32_t>(biased) && factors_fit_32 && largest < Wide{1} << 62) {
     rows.lanes_ = largest < Wide{1} << 31 ? Lanes::in32_then32 : Lanes::in32_then64;
   } else {
     rows.lanes_ = largest < Wide{1} << 62 ? Lanes::in64_then64 : Lanes::in64_then128;

@@ -9,13 +9,13 @@ namespace {
 
 // Vectors of 16 bytes, which every 64-bit processor has; a block is as many rows as a vector has elements.
 template <class T>
-using Vector __attribute__((vector_size(16))) = T;
+using BlockRow __attribute__((vector_size(16))) = T;
 template <class T>
 inline constexpr size_t kSide = 16 / sizeof(T);
 
 // a0 b0 a1 b1 ... of the first halves, or of the second.
 template <bool kSecond, class T, size_t... kIndex>
-inline Vector<T> interleaved(Vector<T> a, Vector<T> b, std::index_sequence<kIndex...>) {
+inline BlockRow<T> interleaved(BlockRow<T> a, BlockRow<T> b, std::index_sequence<kIndex...>) {
   return __builtin_shufflevector(a, b, static_cast<int>(kIndex / 2 + (kSecond ? kSide<T> / 2 : 0) + (kIndex % 2 == 0 ? 0 : kSide<T>))...);
 }
 
@@ -24,7 +24,7 @@ template <class T>
 inline void transpose_block(const T* from, size_t from_stride, T* to, size_t to_stride) {
   constexpr size_t side = kSide<T>;
   constexpr std::make_index_sequence<side> indices;
-  Vector<T> rows[side], turned[side];
+  BlockRow<T> rows[side], turned[side];
   for (size_t i = 0; i < side; ++i) std::memcpy(&rows[i], from + i * from_stride, sizeof(rows[i]));
   for (size_t round = 1; round < side; round *= 2) {
     for (size_t i = 0; i < side / 2; ++i) {

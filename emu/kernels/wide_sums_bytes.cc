@@ -43,7 +43,7 @@ ASSAY_VECTORIZE void widen(const int32_t* part, size_t size, int shift, int64_t*
   const int64_t factor = int64_t{1} << shift;
   for (size_t i = 0; i < size; ++i) sums[i] = part[i] * factor;
 }
-ASSAY_VECTORIZE void add(const int32_t* part, size_t size, int shift, int64_t* sums) {
+ASSAY_VECTORIZE void add_shifted(const int32_t* part, size_t size, int shift, int64_t* sums) {
   const int64_t factor = int64_t{1} << shift;
   for (size_t i = 0; i < size; ++i) sums[i] += part[i] * factor;
 }
@@ -74,7 +74,7 @@ class BytePartsConv {
           const int64_t at = (n * outputs_ + o) * pixels_ + first;
           if (!last) return static_cast<void>(std::copy_n(part, count, own + at));
           widen(part, static_cast<size_t>(count), shift, row.data());
-          for (size_t i = 0; i < kept; ++i) add(earlier.data() + static_cast<int64_t>(i) * size + at, static_cast<size_t>(count), shifts[i], row.data());
+          for (size_t i = 0; i < kept; ++i) add_shifted(earlier.data() + static_cast<int64_t>(i) * size + at, static_cast<size_t>(count), shifts[i], row.data());
           take(n, o, first, count, row.data(), 0);
         });
         shifts.push_back(shift);

@@ -84,19 +84,19 @@ template <class Lane>
 using AddTerms = void (*)(const int32_t*, const int32_t*, size_t, Keep<Lane>, Keep<Lane>, Lane*, Lane*);
 
 // The rules of a register and of its pairs.
-struct Rules {
+struct LaneRules {
   Rule sum = Rule::none;
   bool in_pairs = false;
   Rule pair = Rule::none;
 };
 
 template <class Lane, size_t kVectors, Rule kRule>
-AddTerms<Lane> add_terms_of(const Rules& rules) {
+AddTerms<Lane> add_terms_of(const LaneRules& rules) {
   if (!rules.in_pairs) return add_terms<Lane, kVectors, kRule, false, Rule::none>;
   return rules.pair == Rule::saturate ? add_terms<Lane, kVectors, kRule, true, Rule::saturate> : add_terms<Lane, kVectors, kRule, true, Rule::wrap>;
 }
 template <class Lane, size_t kVectors>
-AddTerms<Lane> add_terms_of(const Rules& rules) {
+AddTerms<Lane> add_terms_of(const LaneRules& rules) {
   switch (rules.sum) {
     case Rule::none: return add_terms_of<Lane, kVectors, Rule::none>(rules);
     case Rule::saturate: return add_terms_of<Lane, kVectors, Rule::saturate>(rules);
@@ -219,27 +219,23 @@ class RegisterConv {
   std::vector<int32_t> weights_;  // [O][term], w - zw
 };
 
-Wide magnitude(IntType type) {
-  return std::max(-type.min(), type.max());
-}
-
 struct Bounds {
   bool held = false;  // the register holds every sum
   Wide largest = 0;   // that a lane meets
 };
 
 // A register that may be left needs twice its range in a lane, for the subtraction that wraps, and a term; one that holds every sum, the largest of those.
-Bounds bounds_of(const ConvGeometry& g, IntType x_type, const std::vector<int64_t>& weights, const Accumulator& accumulator) {
+Bounds bounds_of_sums(const ConvGeometry& g, IntType x_type, const std::vector<int64_t>& weights, const Accumulator& accumulator) {
   int64_t weight = 0;
   for (const int64_t w : weights) weight = std::max(weight, std::abs(w - g.zw));
   const Wide product = std::max(g.zx - x_type.min(), x_type.max() - g.zx) * weight;
-  const Wide of_pair = accumulator.pairs ? magnitude(accumulator.pairs->type) : Wide{0};
+  const Wide of_pair = accumulator.pairs ? accumulator.pairs->type.largest_magnitude() : Wide{0};
   const Wide term = accumulator.pairs ? of_pair : product;
   // Terms until the register begins again.
   const int64_t products = accumulator.spill ? std::min<int64_t>(g.products(), accumulator.spill->terms) : g.products();
   const Wide worst = term * (accumulator.pairs ? (products + 1) / 2 : products);
   const bool held = fits({accumulator.type, accumulator.overflow}, worst);
-  return {held, std::max(2 * product + 2 * of_pair, held ? worst : 2 * magnitude(accumulator.type) + term)};
+  return {held, std::max(2 * product + 2 * of_pair, held ? worst : 2 * accumulator.type.largest_magnitude() + term)};
 }
 
 }  // namespace
@@ -247,7 +243,7 @@ Bounds bounds_of(const ConvGeometry& g, IntType x_type, const std::vector<int64_
 std::optional<WideSums> register_sums(const ConvGeometry& geometry, IntType x_type, const std::vector<int64_t>& weights, const Accumulator& accumulator, SumOrder order) {
   if (accumulator.fp32 || x_type.bits > 16 || (accumulator.spill && accumulator.spill->into.type.bits > 62)) return std::nullopt;
   const bool weights_fit = std::all_of(weights.begin(), weights.end(), [&](int64_t w) { return std::abs(w - geometry.zw) < int64_t{1} << 31; });
-  const auto [held, largest] = bounds_of(geometry, x_type, weights, accumulator);
+  const auto [held, largest] = bounds_of_sums(geometry, x_type, weights, accumulator);
   if (!weights_fit || largest >= Wide{1} << 62) return std::nullopt;
   const auto conv = std::make_shared<const RegisterConv>(geometry, weights, accumulator, order, held ? Rule::none : rule_of(accumulator.overflow), largest < Wide{1} << 31);
   return [conv](const Tensor& x, const TakeWideSums& take) { conv->run(x, take); };

@@ -24,7 +24,7 @@ struct Prepared {
   std::vector<uint8_t> changed;  // by a saturate or wrap among the steps
 };
 
-Prepared prepare(const Tensor& tensor, int64_t zero_point, const QScale& scale, const Steps& steps) {
+Prepared prepared(const Tensor& tensor, int64_t zero_point, const QScale& scale, const Steps& steps) {
   StepOperands operands;
   operands.scale = scale;
   Prepared prepared;
@@ -60,8 +60,8 @@ int64_t sum_in_fp32(Wide a, Wide b) {
 template <bool kSubtract>
 Tensor execute_sum(const AddOrSub<kSubtract>& op, const OpContext& context, OpRun& run) {
   const Steps& steps = context.steps(op.operand_steps);
-  const Prepared a = prepare(context.tensor(op.a), op.za, context.scale(op.scale_a).front(), steps);
-  const Prepared b = prepare(context.tensor(op.b), op.zb, context.scale(op.scale_b).front(), steps);
+  const Prepared a = prepared(context.tensor(op.a), op.za, context.scale(op.scale_a).front(), steps);
+  const Prepared b = prepared(context.tensor(op.b), op.zb, context.scale(op.scale_b).front(), steps);
   std::vector<size_t> at_a;
   std::vector<size_t> at_b;
   walk_elementwise(context, op.a, op.b, [&](size_t in_a, size_t in_b) {

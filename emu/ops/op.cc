@@ -8,13 +8,13 @@ namespace assay::emu {
 namespace {
 
 // The result's shape seen as [outer, channels, inner] around the channel axis.
-struct Channels {
+struct AxisChannels {
   size_t count = 1;
   size_t inner = 1;
   size_t of(size_t element) const { return element / inner % count; }
 };
 
-Channels channels_of(const Shape& shape, int64_t axis) {
+AxisChannels around_axis(const Shape& shape, int64_t axis) {
   ASSAY_ASSERT(axis >= 0);
   if (shape.empty()) return {};
   const auto at = std::min(static_cast<size_t>(axis), shape.size() - 1);
@@ -26,7 +26,7 @@ class Operands {
  public:
   using ScaleOf = std::function<const QScale&(size_t)>;
 
-  Operands(const Requant& requant, const std::optional<Ref>& bias, Channels channels, const OpContext& context, const ScaleOf& scale_of)
+  Operands(const Requant& requant, const std::optional<Ref>& bias, AxisChannels channels, const OpContext& context, const ScaleOf& scale_of)
       : channels_(channels), scale_of_(scale_of) {
     if (bias) bias_ = context.tensor(*bias).values();
     ASSAY_ASSERT(!bias || bias_.size() == channels.count);
@@ -44,18 +44,18 @@ class Operands {
   }
 
  private:
-  Channels channels_;
+  AxisChannels channels_;
   const ScaleOf& scale_of_;
   std::vector<int64_t> bias_;
   StepOperands common_;
 };
 
-void count(std::vector<uint64_t>& counts, const Channels& channels, size_t element) {
+void count(std::vector<uint64_t>& counts, const AxisChannels& channels, size_t element) {
   if (counts.empty()) counts.resize(channels.count);
   ++counts[channels.of(element)];
 }
 
-void count(OverflowCounts& overflows, const StepEvents& events, const Channels& channels, size_t element) {
+void count(OverflowCounts& overflows, const StepEvents& events, const AxisChannels& channels, size_t element) {
   if (events.intermediate) count(overflows.intermediate, channels, element);
   if (events.output) count(overflows.output, channels, element);
 }
@@ -101,7 +101,7 @@ namespace {
 
 // `run_length`: how many neighbours share their operands, which are looked up once for them.
 Tensor requantize_runs(const std::vector<int64_t>& accumulators, const std::vector<uint8_t>& overflowed, const Requant& requant, const std::optional<Ref>& bias,
-                       const Channels& channels, const OpContext& context, OpRun& run, const Operands::ScaleOf& scale_of, size_t run_length) {
+                       const AxisChannels& channels, const OpContext& context, OpRun& run, const Operands::ScaleOf& scale_of, size_t run_length) {
   Tensor result(context.result().type, context.result().shape);
   ASSAY_ASSERT(accumulators.size() == result.size() && (overflowed.empty() || overflowed.size() == result.size()));
   const Operands operands(requant, bias, channels, context, scale_of);
@@ -136,7 +136,7 @@ Tensor requantize_runs(const std::vector<int64_t>& accumulators, const std::vect
 
 Tensor requantize_all(const std::vector<int64_t>& accumulators, const std::vector<uint8_t>& overflowed, const Requant& requant, const std::optional<Ref>& bias,
                       int64_t channel_axis, const OpContext& context, OpRun& run, const std::function<size_t(size_t)>& entry) {
-  const Channels channels = channels_of(context.result().shape, channel_axis);
+  const AxisChannels channels = around_axis(context.result().shape, channel_axis);
   const std::vector<QScale>& scale = context.scale(requant.scale);
   ASSAY_ASSERT(entry || scale.size() == 1 || scale.size() == channels.count);
   const auto scale_of = [&](size_t i) -> const QScale& { return scale.at(entry ? entry(i) : (scale.size() == 1 ? 0 : channels.of(i))); };
@@ -146,7 +146,7 @@ Tensor requantize_all(const std::vector<int64_t>& accumulators, const std::vecto
 
 Tensor requantize_all_scaled(const std::vector<int64_t>& accumulators, const std::vector<uint8_t>& overflowed, const Requant& requant, const std::optional<Ref>& bias,
                              int64_t channel_axis, const OpContext& context, OpRun& run, const std::function<const QScale&(size_t)>& scale_of) {
-  return requantize_runs(accumulators, overflowed, requant, bias, channels_of(context.result().shape, channel_axis), context, run, scale_of, 1);
+  return requantize_runs(accumulators, overflowed, requant, bias, around_axis(context.result().shape, channel_axis), context, run, scale_of, 1);
 }
 
 }  // namespace assay::emu

@@ -141,7 +141,7 @@ void sum_plane_plainly(const WindowProducts& p, const Plane& plane, const std::v
 }
 
 // The sum of one output channel's weights' magnitudes.
-Wide magnitude(const WindowProducts& p, const Plane& plane) {
+Wide sum_of_magnitudes(const WindowProducts& p, const Plane& plane) {
   Wide sum = 0;
   for (int64_t i = 0; i < p.in_channels * plane.kernel_size; ++i) sum += plane.kernel[i] < 0 ? -plane.kernel[i] : plane.kernel[i];
   return sum;
@@ -177,7 +177,7 @@ Sums sums_of(const WindowProducts& products, const Accumulator& accumulator, Sum
   for (int64_t at = 0; at < products.batch * channels; ++at) {
     const Plane plane(products, at / channels, at % channels);
     const int64_t offset = at * output_size(products);
-    if (reg.never_overflows(largest * magnitude(products, plane))) {
+    if (reg.never_overflows(largest * sum_of_magnitudes(products, plane))) {
       sum_plane_plainly(products, plane, column_runs, sums.values.data() + offset);
     } else {
       (reg.is_plain() ? sum_plane_in_register : sum_plane_term_by_term)(products, plane, reg, order, sums.values.data() + offset, sums.overflowed.data() + offset);

@@ -61,9 +61,9 @@ class Writer {
   }
 };
 
-class Reader {
+class ByteReader {
  public:
-  explicit Reader(const std::string& bytes) : bytes_(bytes) {}
+  explicit ByteReader(const std::string& bytes) : bytes_(bytes) {}
 
   // Whoever called adds the file's name and the place.
   [[noreturn]] static void fail(const std::string& what) { throw InputError(what); }
@@ -139,7 +139,7 @@ class Reader {
   size_t at_ = 0;
 };
 
-Tensor Reader::tensor() {
+Tensor ByteReader::tensor() {
   IntType type = kS8;
   Shape extents;
   part(type, "type");
@@ -169,7 +169,7 @@ void write_value(Writer& writer, const ValueInfo& value) {
   writer.list(value.scale, [&](const Dyadic& entry) { writer.word(to_string(entry)); });
 }
 
-void read_value(Reader& reader, ValueInfo& value) {
+void read_value(ByteReader& reader, ValueInfo& value) {
   value.name = reader.word("a value's name");
   reader.part(value.type, "type");
   reader.shape(value.shape);
@@ -187,7 +187,7 @@ void write_instruction(Writer& writer, const Instruction& instruction) {
       instruction.operation);
 }
 
-void read_instruction(Reader& reader, Instruction& instruction) {
+void read_instruction(ByteReader& reader, Instruction& instruction) {
   instruction.result = reader.number_up_to<uint32_t>(UINT32_MAX, "a result's number");
   const std::string_view name = reader.word("an operation's name");
   const auto operation = operation_named(name);
@@ -200,7 +200,7 @@ void read_instruction(Reader& reader, Instruction& instruction) {
       instruction.operation);
 }
 
-Program read_program(Reader& reader) {
+Program read_program(ByteReader& reader) {
   Program program;
   if (reader.take(kMagic.size(), "the magic word") != kMagic) reader.fail("not a program: it does not begin with " + std::string(kMagic));
   program.target = reader.word("the target's name");
@@ -265,7 +265,7 @@ std::string serialize(const Program& program) {
 }
 
 Program deserialize_unverified(const std::string& bytes, const std::string& origin) {
-  Reader reader(bytes);
+  ByteReader reader(bytes);
   try {
     return read_program(reader);
   } catch (const InputError& error) {

@@ -38,7 +38,7 @@ Interval after(const Step& step, const StepBounds& bounds, const Interval& value
   return {apply(step, value.low, bounds.operands, events), apply(step, value.high, bounds.operands, events)};
 }
 
-Fp32 word(Wide value) {
+Fp32 fp32_of_bits(Wide value) {
   return {static_cast<uint32_t>(value)};
 }
 
@@ -56,8 +56,8 @@ bool follow_fp32(const Step& step, const StepBounds& bounds, Interval& value) {
     value = {std::min(a, b), std::max(a, b)};
     return true;
   }
-  value = less(word(b), word(a)) ? Interval{b, a} : Interval{a, b};
-  return !word(a).is_nan() && !word(b).is_nan();
+  value = less(fp32_of_bits(b), fp32_of_bits(a)) ? Interval{b, a} : Interval{a, b};
+  return !fp32_of_bits(a).is_nan() && !fp32_of_bits(b).is_nan();
 }
 
 std::string decimal(Wide value) {

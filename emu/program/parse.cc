@@ -42,7 +42,7 @@ struct LineProblem {
   throw LineProblem{what};
 }
 
-std::string quoted(std::string_view word) {
+std::string in_quotes(std::string_view word) {
   return "'" + std::string(word) + "'";
 }
 
@@ -52,8 +52,8 @@ class Attributes {
   explicit Attributes(const Words& words) {
     for (const std::string_view word : words) {
       const size_t equals = word.find('=');
-      if (equals == std::string_view::npos) fail("expected name=value, found " + quoted(word));
-      if (!values_.emplace(word.substr(0, equals), word.substr(equals + 1)).second) fail(quoted(word.substr(0, equals)) + " is given twice");
+      if (equals == std::string_view::npos) fail("expected name=value, found " + in_quotes(word));
+      if (!values_.emplace(word.substr(0, equals), word.substr(equals + 1)).second) fail(in_quotes(word.substr(0, equals)) + " is given twice");
     }
   }
 
@@ -61,7 +61,7 @@ class Attributes {
 
   std::string_view take(std::string_view name) {
     const auto found = values_.find(name);
-    if (found == values_.end()) fail(quoted(name) + " is missing");
+    if (found == values_.end()) fail(in_quotes(name) + " is missing");
     const std::string_view value = found->second;
     values_.erase(found);
     return value;
@@ -70,11 +70,11 @@ class Attributes {
   template <class Part>
   void take(std::string_view name, Part& part) {
     const std::string_view value = take(name);
-    if (!read(value, part)) fail(quoted(value) + " is not legal for " + quoted(name));
+    if (!read(value, part)) fail(in_quotes(value) + " is not legal for " + in_quotes(name));
   }
 
   void end() const {
-    if (!values_.empty()) fail(quoted(values_.begin()->first) + " is not known here");
+    if (!values_.empty()) fail(in_quotes(values_.begin()->first) + " is not known here");
   }
 
  private:
@@ -89,7 +89,7 @@ class FieldReader {
   template <class Part>
   void operator()(std::string_view name, Part& part) {
     if (!std::exchange(is_first_, false)) return attributes_.take(name, part);
-    if (!read(first_, part)) fail(quoted(first_) + " is not legal for " + quoted(name));
+    if (!read(first_, part)) fail(in_quotes(first_) + " is not legal for " + in_quotes(name));
   }
   template <class Part>
   void operator()(std::string_view name, std::optional<Part>& part) {
@@ -117,11 +117,11 @@ class FieldReader {
 // "s8[1,64,28,28]"
 void read_type_and_shape(std::string_view word, IntType& type, Shape& shape) {
   const size_t bracket = word.find('[');
-  if (bracket == std::string_view::npos || word.back() != ']') fail("expected a type and shape such as s8[1,3,8,8], found " + quoted(word));
+  if (bracket == std::string_view::npos || word.back() != ']') fail("expected a type and shape such as s8[1,3,8,8], found " + in_quotes(word));
   const std::string_view extents = word.substr(bracket + 1, word.size() - bracket - 2);
-  if (!read(word.substr(0, bracket), type)) fail(quoted(word.substr(0, bracket)) + " is no type; types are s1..s64 and u1..u64");
+  if (!read(word.substr(0, bracket), type)) fail(in_quotes(word.substr(0, bracket)) + " is no type; types are s1..s64 and u1..u64");
   if (extents.empty()) return shape.clear();
-  if (extents == "none" || !read(extents, shape)) fail(quoted(extents) + " is no list of extents");
+  if (extents == "none" || !read(extents, shape)) fail(in_quotes(extents) + " is no list of extents");
 }
 
 class Parser {
@@ -189,7 +189,7 @@ class Parser {
     auto& scales = program_.scales.emplace_back();
     if (words.size() < 2 || words[1] != "=") fail("expected '='");
     for (size_t i = 2; i < words.size(); ++i) {
-      if (!read(words[i], scales.emplace_back())) fail(quoted(words[i]) + " is no scale; expected multiplier/left/right");
+      if (!read(words[i], scales.emplace_back())) fail(in_quotes(words[i]) + " is no scale; expected multiplier/left/right");
     }
   }
 
@@ -246,7 +246,7 @@ class Parser {
 
   static Ref value_ref(std::string_view word) {
     Ref ref;
-    if (!read(word, ref) || ref.is_constant) fail("expected a value such as %0, found " + quoted(word));
+    if (!read(word, ref) || ref.is_constant) fail("expected a value such as %0, found " + in_quotes(word));
     return ref;
   }
 
@@ -290,7 +290,7 @@ class Parser {
     if (!operation) {
       std::string names;
       for (const std::string_view name : operation_names()) names += (names.empty() ? "" : ", ") + std::string(name);
-      fail("unknown operation " + quoted(before[2]) + "; the operations are " + names);
+      fail("unknown operation " + in_quotes(before[2]) + "; the operations are " + names);
     }
     Attributes attributes({before.begin() + 4, before.end()});
     FieldReader reader(before[3], attributes);

@@ -74,9 +74,9 @@ class References {
 };
 
 // Collects operands and integers by name: the zero point of operand n is called zn.
-class ZeroPoints {
+class ZeroPointCheck {
  public:
-  ZeroPoints(const OpContext& context, Problems& problems) : context_(context), problems_(problems) {}
+  ZeroPointCheck(const OpContext& context, Problems& problems) : context_(context), problems_(problems) {}
   void operator()(std::string_view name, const Ref& ref) { operands_.push_back({std::string(name), {ref}}); }
   void operator()(std::string_view name, const std::vector<Ref>& refs) { operands_.push_back({std::string(name), refs}); }
   void operator()(std::string_view name, const int64_t& zero_point) { (*this)(name, std::vector<int64_t>{zero_point}); }
@@ -249,7 +249,7 @@ class Verifier {
         own.push_back(error.what());
       }
       if (!own.empty()) return;
-      ZeroPoints zero_points(context, own);
+      ZeroPointCheck zero_points(context, own);
       op.fields(op, zero_points);
     }
   }

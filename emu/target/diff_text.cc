@@ -7,7 +7,7 @@
 namespace assay::emu {
 namespace {
 
-constexpr size_t kColumns = 120;
+constexpr size_t kDiffColumns = 120;
 constexpr size_t kMark = 3;  // " | "
 
 // The lines of a cell, broken at blanks, and inside words that are longer than the cell.
@@ -29,7 +29,7 @@ std::vector<std::string> lines_of(const std::string& text, size_t width) {
 
 class Table {
  public:
-  explicit Table(size_t key_width) : key_(key_width), cell_((kColumns - key_width - kMark) / 2) {}
+  explicit Table(size_t key_width) : key_(key_width), cell_((kDiffColumns - key_width - kMark) / 2) {}
 
   void row(const std::string& key, const std::string& a, const std::string& mark, const std::string& b) {
     const auto left = lines_of(a, cell_ - 1), right = lines_of(b, cell_);

@@ -9,7 +9,7 @@
 namespace assay::emu {
 namespace {
 
-constexpr size_t kColumns = 120;
+constexpr size_t kExplainColumns = 120;
 
 class Explainer {
  public:
@@ -33,7 +33,7 @@ class Explainer {
     std::string current(indent, ' ');
     size_t filled = 0;
     for (std::string word; in >> word; ++filled) {
-      if (filled > 0 && current.size() + 1 + word.size() > kColumns) {
+      if (filled > 0 && current.size() + 1 + word.size() > kExplainColumns) {
         text_ << current << "\n";
         current = std::string(indent + hang, ' ') + word;
       } else {

@@ -6,7 +6,7 @@
 namespace assay::emu {
 namespace {
 
-std::string number(int64_t value) {
+std::string figure(int64_t value) {
   return std::to_string(value);
 }
 
@@ -32,7 +32,7 @@ std::string meaning_of(const ClampFp32& step) {
 }
 
 std::string shift_amount(const ShiftRight& step) {
-  if (step.amount) return number(step.amount->bits);
+  if (step.amount) return figure(step.amount->bits);
   return step.is_first ? "(the scale's first cut)" : "(the scale's right shift)";
 }
 
@@ -76,15 +76,15 @@ std::string meaning(const Step& step, const Target& t) {
             return t.quantize.bias_scale == BiasScale::product ? "the channel's bias is added, in steps of input scale x weight scale"
                                                                : "the channel's bias is added, shifted from its own power of two to the value's steps";
           },
-          [](const AddNumber& s) { return "plus " + number(s.amount) + "; exact"; },
-          [](const ShiftLeft& s) { return "times 2^" + (s.amount ? number(s.amount->bits) : "(the scale's left shift)") + "; exact"; },
-          [&](const Multiply& s) { return "multiplied by " + (s.factor ? number(*s.factor) : "the scale's integer of " + number(t.multiplier.bits) + " bits") + "; exact"; },
+          [](const AddNumber& s) { return "plus " + figure(s.amount) + "; exact"; },
+          [](const ShiftLeft& s) { return "times 2^" + (s.amount ? figure(s.amount->bits) : "(the scale's left shift)") + "; exact"; },
+          [&](const Multiply& s) { return "multiplied by " + (s.factor ? figure(*s.factor) : "the scale's integer of " + figure(t.multiplier.bits) + " bits") + "; exact"; },
           [](const ShiftRight& s) { return "divided by 2^" + shift_amount(s) + ", rounded " + meaning(s.round); },
-          [](const Saturate& s) { return "limited to " + (s.bits ? number(*s.bits) + " signed bits" : std::string("the output's type")); },
-          [](const Wrap& s) { return "modulo 2^n, into " + (s.bits ? number(*s.bits) + " signed bits" : std::string("the output's type")); },
+          [](const Saturate& s) { return "limited to " + (s.bits ? figure(*s.bits) + " signed bits" : std::string("the output's type")); },
+          [](const Wrap& s) { return "modulo 2^n, into " + (s.bits ? figure(*s.bits) + " signed bits" : std::string("the output's type")); },
           [](const AddZeroPoint&) -> std::string { return "the output's zero point is added"; },
           [](const Clamp& s) {
-            return s.bounds ? "limited to " + number(s.bounds->low) + ".." + number(s.bounds->high) : std::string("limited to the bounds of a fused activation");
+            return s.bounds ? "limited to " + figure(s.bounds->low) + ".." + figure(s.bounds->high) : std::string("limited to the bounds of a fused activation");
           },
           [](const ToFp32&) -> std::string { return "to binary32, rounded half_even"; },
           [&](const MulFp32& s) { return "times " + operand(s.factor, t) + ", in binary32"; },
@@ -105,32 +105,32 @@ std::string meaning(const Accumulator& a) {
   if (a.fp32) return to_string(a) + ": terms and sums rounded half_even to binary32, in this order";
   if (!a.is_plain())
     return to_string(a) + ": " + (a.pairs ? "neighbouring products are stored together first, then added to the register" : "a register") +
-           (a.spill ? ", which is emptied into a wider one after every " + number(a.spill->terms) + " products" : "");
-  return to_string(a) + ": a " + (a.type.is_signed ? "signed" : "unsigned") + " register of " + number(a.type.bits) +
-         (a.overflow == Overflow::wrap ? " bits that wraps (modulo 2^" + number(a.type.bits) + ")" : " bits that saturates after each addition");
+           (a.spill ? ", which is emptied into a wider one after every " + figure(a.spill->terms) + " products" : "");
+  return to_string(a) + ": a " + (a.type.is_signed ? "signed" : "unsigned") + " register of " + figure(a.type.bits) +
+         (a.overflow == Overflow::wrap ? " bits that wraps (modulo 2^" + figure(a.type.bits) + ")" : " bits that saturates after each addition");
 }
 
 std::string meaning(const MultiplierRule& m) {
-  if (m.bits == 1) return "As a shift alone: ratios are powers of two, from 2^-" + number(m.max_right.bits) + " to 2^" + number(m.max_left.bits) + ".";
-  const std::string first = m.max_first.bits > 0 ? " A first cut before the bias takes up to " + number(m.max_first.bits) + " more, the same for all output channels." : "";
+  if (m.bits == 1) return "As a shift alone: ratios are powers of two, from 2^-" + figure(m.max_right.bits) + " to 2^" + figure(m.max_left.bits) + ".";
+  const std::string first = m.max_first.bits > 0 ? " A first cut before the bias takes up to " + figure(m.max_first.bits) + " more, the same for all output channels." : "";
   if (m.form == MultiplierForm::fixed_point) {
-    return "As multiplier / 2^" + number(m.max_right.bits) + ", fixed_point: the multiplier is rounded " + word_and_meaning(m.round) + " and has at most " + number(m.bits) +
+    return "As multiplier / 2^" + figure(m.max_right.bits) + ", fixed_point: the multiplier is rounded " + word_and_meaning(m.round) + " and has at most " + figure(m.bits) +
            " bits." + first;
   }
   if (m.form == MultiplierForm::nearest) {
-    return "As multiplier / 2^shift, nearest: of all multipliers 0.." + number((int64_t{1} << m.bits) - 1) + " and right shifts " + number(m.min_right.bits) + ".." +
-           number(m.max_right.bits) + " the pair whose value is nearest to the ratio." + first;
+    return "As multiplier / 2^shift, nearest: of all multipliers 0.." + figure((int64_t{1} << m.bits) - 1) + " and right shifts " + figure(m.min_right.bits) + ".." +
+           figure(m.max_right.bits) + " the pair whose value is nearest to the ratio." + first;
   }
   const std::string narrowed = m.form == MultiplierForm::narrowed ? " to 31 bits, then half_up to its own, all ones at most" : "";
-  return "As multiplier / 2^shift, " + std::string(to_string(m.form)) + ": the multiplier has " + number(m.bits) + " bits, its highest bit set, rounded " +
-         word_and_meaning(m.round) + narrowed + "; shifts of at most " + number(m.max_left.bits) + " to the left and " + number(m.max_right.bits) + " to the right." + first;
+  return "As multiplier / 2^shift, " + std::string(to_string(m.form)) + ": the multiplier has " + figure(m.bits) + " bits, its highest bit set, rounded " +
+         word_and_meaning(m.round) + narrowed + "; shifts of at most " + figure(m.max_left.bits) + " to the left and " + figure(m.max_right.bits) + " to the right." + first;
 }
 
 std::string meaning(const WeightRule& rule) {
   switch (rule.granularity) {
     case Granularity::per_tensor: return "per tensor";
     case Granularity::per_channel: return "per output channel";
-    case Granularity::per_group: return "per group of " + number(rule.group) + " output channels";
+    case Granularity::per_group: return "per group of " + figure(rule.group) + " output channels";
   }
   ASSAY_ASSERT(!"a Granularity outside its enumeration");
 }

@@ -10,7 +10,7 @@
 namespace assay::emu {
 namespace {
 
-constexpr size_t kColumns = 120;
+constexpr size_t kReviewColumns = 120;
 
 bool begins_with(const std::string& text, const std::string& start) {
   return text.compare(0, start.size(), start) == 0;
@@ -54,7 +54,7 @@ void paragraph(std::ostringstream& text, const std::string& first, const std::st
   bool filled = false;
   std::istringstream in(words);
   for (std::string word; in >> word;) {
-    if (filled && line.size() + 1 + word.size() > kColumns) {
+    if (filled && line.size() + 1 + word.size() > kReviewColumns) {
       text << line << "\n";
       line = std::string(first.size(), ' ');
       filled = false;

@@ -52,7 +52,7 @@ class Diary : public Observer {
   std::vector<size_t> wanted_;
 };
 
-std::string refusal(const Program& program, const std::vector<Tensor>& inputs) {
+std::string refusal_of_inputs(const Program& program, const std::vector<Tensor>& inputs) {
   try {
     run(program, inputs);
   } catch (const InputError& error) {
@@ -86,9 +86,9 @@ TEST(Machine, ShowsIntermediatesWhereTheyAreWanted) {
 
 TEST(Machine, RefusesInputsThatDoNotFit) {
   const Program program = parse_program(kSmall);
-  EXPECT_NE(refusal(program, {}).find("takes 1 inputs, found 0"), std::string::npos);
-  EXPECT_NE(refusal(program, {Tensor(kS8, {1, 2, 3})}).find("input 'x' has shape [1,2,2], found [1,2,3]"), std::string::npos);
-  EXPECT_NE(refusal(program, {Tensor(kU8, {1, 2, 2})}).find("input 'x' is s8, found u8"), std::string::npos);
+  EXPECT_NE(refusal_of_inputs(program, {}).find("takes 1 inputs, found 0"), std::string::npos);
+  EXPECT_NE(refusal_of_inputs(program, {Tensor(kS8, {1, 2, 3})}).find("input 'x' has shape [1,2,2], found [1,2,3]"), std::string::npos);
+  EXPECT_NE(refusal_of_inputs(program, {Tensor(kU8, {1, 2, 2})}).find("input 'x' is s8, found u8"), std::string::npos);
 }
 
 TEST(Machine, RefusesElementsOutsideANarrowType) {
@@ -99,7 +99,7 @@ TEST(Machine, RefusesElementsOutsideANarrowType) {
   verify(program);
   Tensor input({4, true}, {1, 2, 2});
   input.data<int8_t>()[2] = 9;
-  EXPECT_NE(refusal(program, {input}).find("element 2 is 9, outside s4"), std::string::npos);
+  EXPECT_NE(refusal_of_inputs(program, {input}).find("element 2 is 9, outside s4"), std::string::npos);
 }
 
 TEST(Machine, AnInputCanBeAnOutput) {

@@ -44,7 +44,7 @@ Int rounded32(const Int& value) {
   return boost::multiprecision::numerator(value_of(word_of(Real::of(Rational(value)), kNearest32), emu::kFp32).value);
 }
 
-Int in_fp32(const Terms& terms, emu::Fp32Sum rule) {
+Int sum_in_fp32(const Terms& terms, emu::Fp32Sum rule) {
   const auto sequential = [](const std::vector<Int>& values) {
     Int sum = 0;
     for (const Int& value : values) sum = rounded32(sum + value);
@@ -71,7 +71,7 @@ Int in_fp32(const Terms& terms, emu::Fp32Sum rule) {
 }
 
 Int sum_of(const Terms& terms, const Accumulator& a) {
-  if (a.fp32) return in_fp32(terms, *a.fp32);
+  if (a.fp32) return sum_in_fp32(terms, *a.fp32);
   if (!a.spill) return in_register(terms, a);
   Int sum = 0;
   for (const Terms& part : chunks(terms, a.spill->terms)) sum = kept(sum + in_register(part, a), a.spill->into);

@@ -10,7 +10,7 @@
 
 namespace assay::oracle {
 
-using Real = boost::multiprecision::cpp_bin_float_100;
+using Digits100 = boost::multiprecision::cpp_bin_float_100;
 
 inline Rational two_to(int exponent) {
   return exponent >= 0 ? Rational(power_of_two(static_cast<unsigned>(exponent))) : Rational(1, power_of_two(static_cast<unsigned>(-exponent)));
@@ -22,8 +22,8 @@ inline Rational on_grid(const Rational& x, int fraction_bits, unsigned bits, Rou
 }
 
 // A real constant with 31 fraction bits less its integer bits, then, for words of 16 bits, brought to 16 fewer.
-inline Rational constant(const Real& value, int integer_bits, unsigned bits) {
-  const Real steps = round(Real(value * pow(Real(2), 31 - integer_bits)));
+inline Rational constant(const Digits100& value, int integer_bits, unsigned bits) {
+  const Digits100 steps = round(Digits100(value * pow(Digits100(2), 31 - integer_bits)));
   const Rational of_32_bits = Rational(steps.convert_to<Int>()) * two_to(integer_bits - 31);
   return bits == 32 ? of_32_bits : on_grid(of_32_bits, 15 - integer_bits, 16, Round::half_away);
 }
@@ -44,13 +44,13 @@ inline Rational exponential(const Rational& a, int integer_bits, unsigned bits) 
   const Rational last = a - Rational(below(a * 4), 4) - Rational(1, 4);
   const Rational x = last + Rational(1, 8);
   const Rational x2 = product(x, x, 0, bits), x3 = product(x2, x, 0, bits), x4 = product(x2, x2, 0, bits);
-  const Rational cubes = product(on_grid(x4 / 4, fraction, bits, Round::half_away) + x3, constant(Real(1) / 3, 0, bits), 0, bits);
+  const Rational cubes = product(on_grid(x4 / 4, fraction, bits, Round::half_away) + x3, constant(Digits100(1) / 3, 0, bits), 0, bits);
   const Rational tail = on_grid((cubes + x2) / 2, fraction, bits, Round::half_away);
-  const Rational middle = constant(exp(Real(-1) / 8), 0, bits);
+  const Rational middle = constant(exp(Digits100(-1) / 8), 0, bits);
   Rational result = on_grid(middle + product(middle, x + tail, 0, bits), fraction, bits, Round::floor);
   const Rational rest = last - a;
   for (int k = -2; k <= 4 && k < integer_bits; ++k) {
-    if (below(rest / two_to(k)) % 2 != 0) result = product(result, constant(exp(-pow(Real(2), k)), 0, bits), 0, bits);
+    if (below(rest / two_to(k)) % 2 != 0) result = product(result, constant(exp(-pow(Digits100(2), k)), 0, bits), 0, bits);
   }
   return result;
 }
@@ -59,7 +59,7 @@ inline Rational exponential(const Rational& a, int integer_bits, unsigned bits) 
 inline Rational newton_reciprocal(const Rational& a, unsigned bits) {
   const int fraction = static_cast<int>(bits) - 1;
   const Rational h = on_grid((a + greatest_below_one(bits)) / 2, fraction, bits, Round::half_away);
-  Rational x = constant(Real(48) / 17, 2, bits) + product(h, constant(Real(-32) / 17, 2, bits), 2, bits);
+  Rational x = constant(Digits100(48) / 17, 2, bits) + product(h, constant(Digits100(-32) / 17, 2, bits), 2, bits);
   for (int i = 0; i < 3; ++i) {
     const Rational step = product(x, 1 - product(h, x, 2, bits), 4, bits);
     x += on_grid(step, fraction - 2, bits, Round::floor);
@@ -101,7 +101,7 @@ inline InverseRoot inverse_root(Int input) {
     const Rational cube = on_grid(product(product(x, x, 6, 32), x, 9, 32), 28, 32, Round::floor);
     x = on_grid(product(Rational(3, 2), x, 6, 32) - product(half, cube, 6, 32), 28, 32, Round::floor);
   }
-  x = product(x, constant(sqrt(Real(2)) / 2, 0, 32), 3, 32);
+  x = product(x, constant(sqrt(Digits100(2)) / 2, 0, 32), 3, 32);
   for (; right < 0; ++right) x *= 2;
   return {below(x * two_to(28)), right};
 }

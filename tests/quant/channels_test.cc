@@ -22,14 +22,14 @@ namespace {
 
 using test::random_tensor;
 using test::SmallGraph;
-using Scales = std::vector<float>;
+using RealScales = std::vector<float>;
 using Words = std::vector<int64_t>;
 
 emu::Target two_cuts() {
   return emu::load_target(std::string(ASSAY_SOURCE_DIR) + "/emu/targets/icraft_buyi.toml");
 }
 
-TensorQuantization symmetric(Scales scales) {
+TensorQuantization symmetric_channels(RealScales scales) {
   TensorQuantization own = quantization(1);
   own.symmetry = emu::Symmetry::symmetric;
   own.round = emu::Round::half_away;
@@ -45,14 +45,14 @@ struct HandMade {
   ValueId a, b, cat, w, y;
 
   HandMade() {
-    a = net.input("a", {1, 1, 1, 1}, symmetric({0.5F}));
-    b = net.input("b", {1, 1, 1, 1}, symmetric({2}));
-    cat = net.node("Concat", Concat{1}, {a, b}, {1, 2, 1, 1}, symmetric({0.5F, 2}));
-    TensorQuantization own = symmetric({0x1p-9F});
+    a = net.input("a", {1, 1, 1, 1}, symmetric_channels({0.5F}));
+    b = net.input("b", {1, 1, 1, 1}, symmetric_channels({2}));
+    cat = net.node("Concat", Concat{1}, {a, b}, {1, 2, 1, 1}, symmetric_channels({0.5F, 2}));
+    TensorQuantization own = symmetric_channels({0x1p-9F});
     own.storage = net.q.target.storage.weight;
     own.input_factor = InputFactor{1, 1, {0.25F, 1}};
     w = net.constant("w", {{1, 2, 1, 1}, {0.6F, 0.2F}}, own);
-    y = net.node("Conv", Conv{}, {cat, w}, {1, 1, 1, 1}, symmetric({1}));
+    y = net.node("Conv", Conv{}, {cat, w}, {1, 1, 1, 1}, symmetric_channels({1}));
     net.output(y);
   }
 };
@@ -77,10 +77,10 @@ TEST(Channels, TheSimulationKeepsThemApartToo) {
   const HandMade made;
   std::vector<FloatTensor> seen(made.net.q.graph.values.size());
   Simulator(made.net.q).run({{{1, 1, 1, 1}, {49.8F}}, {{1, 1, 1, 1}, {40.9F}}}, [&](ValueId id, FloatTensor& tensor) { seen[id] = tensor; });
-  EXPECT_EQ(seen[made.cat].data, (Scales{50, 40}));
-  EXPECT_EQ(seen[made.y].data, (Scales{38}));  // 77 / 512 / 0.25 * 50 + 102 / 512 * 40 = 38.05
+  EXPECT_EQ(seen[made.cat].data, (RealScales{50, 40}));
+  EXPECT_EQ(seen[made.y].data, (RealScales{38}));  // 77 / 512 / 0.25 * 50 + 102 / 512 * 40 = 38.05
   EXPECT_EQ(quantize({{1, 2, 1, 1}, {49.8F, 40.9F}}, *made.net.q.tensors[made.cat]), (Words{100, 20}));
-  EXPECT_EQ(dequantize(emu::Tensor(emu::kS8, {1, 2, 1, 1}, Words{100, 20}), made.net.lowered().program.values[2]).data, (Scales{50, 40}));
+  EXPECT_EQ(dequantize(emu::Tensor(emu::kS8, {1, 2, 1, 1}, Words{100, 20}), made.net.lowered().program.values[2]).data, (RealScales{50, 40}));
 }
 
 TEST(Channels, WeightsThatAreNotNormalisedAreRefused) {
@@ -90,7 +90,7 @@ TEST(Channels, WeightsThatAreNotNormalisedAreRefused) {
   made.net.q.tensors[made.w]->input_factor.reset();
   EXPECT_THROW(made.net.lowered(), InputError);
   HandMade whole;
-  whole.net.q.tensors[whole.cat] = symmetric({2});
+  whole.net.q.tensors[whole.cat] = symmetric_channels({2});
   EXPECT_THROW(whole.net.lowered(), InputError) << "the concat copies words of another scale";
   HandMade swapped;
   swapped.net.q.tensors[swapped.cat]->scale = {2, 0.5F};
@@ -98,11 +98,11 @@ TEST(Channels, WeightsThatAreNotNormalisedAreRefused) {
 }
 
 TEST(Channels, AWeightMeetsTheChannelsOfItsGroup) {
-  const auto factors = [](const Shape& shape, InputFactor input) { return normalised(FloatTensor(shape, Scales(static_cast<size_t>(element_count(shape)), 1)), input).data; };
-  EXPECT_EQ(factors({2, 2, 1, 2}, {1, 1, {3, 5}}), (Scales{3, 3, 5, 5, 3, 3, 5, 5}));
-  EXPECT_EQ(factors({4, 2, 1, 1}, {1, 2, {2, 3, 5, 7}}), (Scales{2, 3, 2, 3, 5, 7, 5, 7}));
-  EXPECT_EQ(factors({3, 1, 1, 1}, {1, 3, {2, 3, 5}}), (Scales{2, 3, 5})) << "depthwise";
-  EXPECT_EQ(factors({2, 3}, {0, 1, {2, 7}}), (Scales{2, 2, 2, 7, 7, 7})) << "a matrix, or a transposed convolution";
+  const auto factors = [](const Shape& shape, InputFactor input) { return normalised(FloatTensor(shape, RealScales(static_cast<size_t>(element_count(shape)), 1)), input).data; };
+  EXPECT_EQ(factors({2, 2, 1, 2}, {1, 1, {3, 5}}), (RealScales{3, 3, 5, 5, 3, 3, 5, 5}));
+  EXPECT_EQ(factors({4, 2, 1, 1}, {1, 2, {2, 3, 5, 7}}), (RealScales{2, 3, 2, 3, 5, 7, 5, 7}));
+  EXPECT_EQ(factors({3, 1, 1, 1}, {1, 3, {2, 3, 5}}), (RealScales{2, 3, 5})) << "depthwise";
+  EXPECT_EQ(factors({2, 3}, {0, 1, {2, 7}}), (RealScales{2, 2, 2, 7, 7, 7})) << "a matrix, or a transposed convolution";
 }
 
 // x [1,2,4,4] -> small and large (50 times as large) by convolutions -> cat [1,4,4,4] by channels.
@@ -129,7 +129,7 @@ TEST(Channels, AConcatListsTheScalesOfItsInputs) {
   const Quantized q = net.calibrated();
   const float little = q.tensors[net.little]->scale[0], large = q.tensors[net.large]->scale[0];
   EXPECT_GT(large, 5 * little);
-  EXPECT_EQ(q.tensors[net.cat]->scale, (Scales{little, little, large, large}));
+  EXPECT_EQ(q.tensors[net.cat]->scale, (RealScales{little, little, large, large}));
   EXPECT_EQ(q.tensors[net.cat]->axis, 1);
   EXPECT_EQ(q.tensors[net.cat]->provenance, "by channel, shared with 'little', 'large' (concat)");
   EXPECT_EQ(lower(q).program.values.back().scale.size(), 4U) << "as a graph output too";
@@ -189,10 +189,10 @@ TEST(Channels, AreHandedOnWithinChannelsAndMadeOneElsewhere) {
     const float scales[] = {q.tensors[net.little]->scale[0], q.tensors[net.large]->scale[0]};
     if (one.from.empty()) {
       EXPECT_EQ(scales[0], scales[1]) << one.name;
-      EXPECT_EQ(q.tensors[net.cat]->scale, (Scales{scales[1]})) << one.name;
+      EXPECT_EQ(q.tensors[net.cat]->scale, (RealScales{scales[1]})) << one.name;
       EXPECT_EQ(q.tensors[y]->scale.size(), 1U) << one.name;
     } else {
-      Scales expected;
+      RealScales expected;
       for (const int from : one.from) expected.push_back(scales[from]);
       EXPECT_EQ(q.tensors[y]->scale, expected) << one.name;
       EXPECT_NE(scales[0], scales[1]) << one.name;

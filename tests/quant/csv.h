@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-namespace assay::test {
+namespace assay::csv {
 
 using Row = std::map<std::string, std::string>;
 
@@ -45,4 +45,4 @@ inline double double_of_hex(const std::string& hex) {
   return std::bit_cast<double>(static_cast<uint64_t>(std::stoull(hex, nullptr, 16)));
 }
 
-}  // namespace assay::test
+}  // namespace assay::csv

@@ -12,11 +12,11 @@
 namespace assay::quant {
 namespace {
 
+using csv::double_of_hex;
+using csv::float_of_hex;
+using csv::read_csv;
+using csv::Row;
 using emu::Round;
-using test::double_of_hex;
-using test::float_of_hex;
-using test::read_csv;
-using test::Row;
 
 const std::string kVectors = ASSAY_SHARED_DIR "/ppq/vectors/";
 

@@ -13,7 +13,7 @@ namespace {
 
 const emu::Storage kBf16Storage{emu::word_type(emu::kBf16), 0xff80, 0x7f80};
 
-float number(int64_t word) {
+float bf16_number(int64_t word) {
   return number_of_word(word, kBf16Storage.type);
 }
 
@@ -29,7 +29,7 @@ TEST(FloatWords, AreRoundedAndKeptBetweenTheirBounds) {
   EXPECT_EQ(quantize(tensor, own), (std::vector<int64_t>{0, 0x40c0, 0x3dcd, 0x4040}));
   EXPECT_EQ(codes_of(tensor, own), quantize(tensor, own));
   fake_quantize(tensor, own);
-  EXPECT_EQ(tensor.data, (std::vector<float>{0, 6, number(0x3dcd), 3}));
+  EXPECT_EQ(tensor.data, (std::vector<float>{0, 6, bf16_number(0x3dcd), 3}));
 }
 
 // Long doubles decide with 64 bits; where they are within their error of a tie the test says nothing (it hardly happens).
@@ -49,7 +49,7 @@ TEST(FunctionOfWords, IsTheRealFunctionRoundedOnce) {
     ASSERT_EQ(entries.size(), 65536U);
     int asked = 0;
     for (int64_t word = 0; word < 65536; word += 7) {
-      const float x = number(word);
+      const float x = bf16_number(word);
       if (!std::isfinite(x)) continue;
       const long double y = one.of(static_cast<long double>(x));
       const auto rounded = [](long double value) { return float_word(static_cast<float>(value), kBf16Storage, emu::Round::half_even); };
@@ -71,7 +71,7 @@ TEST(FunctionOfWords, KnowsItsEnds) {
   EXPECT_EQ(sigmoid[0x7fc0], 0x7fc0);
   EXPECT_EQ(exp[0x7f80], 0x7f80);
   EXPECT_EQ(exp[0x8000], 0x3f80);
-  EXPECT_EQ(number(gelu[0xc0a0]), number(float_word(-1.4332578e-6F, kBf16Storage, emu::Round::half_even)));  // -5: 1 + erf cancels to 5.7e-7
+  EXPECT_EQ(bf16_number(gelu[0xc0a0]), bf16_number(float_word(-1.4332578e-6F, kBf16Storage, emu::Round::half_even)));  // -5: 1 + erf cancels to 5.7e-7
 }
 
 TEST(ExponentialsOfWords, AreWordsOfTheFormatInBinary32) {
@@ -79,7 +79,7 @@ TEST(ExponentialsOfWords, AreWordsOfTheFormatInBinary32) {
   ASSERT_EQ(entries.size(), 32768U);
   const auto entry = [&](size_t word) { return std::bit_cast<float>(static_cast<uint32_t>(entries[word])); };
   EXPECT_EQ(entry(0), 1);
-  EXPECT_EQ(entry(0x3f80), number(float_word(std::exp(-1.0F), kBf16Storage, emu::Round::half_even)));
+  EXPECT_EQ(entry(0x3f80), bf16_number(float_word(std::exp(-1.0F), kBf16Storage, emu::Round::half_even)));
   EXPECT_EQ(entry(0x7f80), 0);
   EXPECT_TRUE(std::isnan(entry(0x7fc0)));
   for (size_t word = 1; word < 0x7f80; ++word) EXPECT_LE(entry(word), entry(word - 1));

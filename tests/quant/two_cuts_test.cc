@@ -28,7 +28,7 @@ emu::Target with_rounding(const std::string& target, size_t cut, const std::stri
   return emu::load_changed_target(file_of(target), "ops.conv.steps[" + std::to_string(cut) + "]=" + step + round);
 }
 
-TensorQuantization symmetric(float scale, int64_t low = -128) {
+TensorQuantization symmetric_from(float scale, int64_t low = -128) {
   TensorQuantization own = quantization(scale, 0, emu::kS8, low, 127);
   own.symmetry = emu::Symmetry::symmetric;
   return own;
@@ -41,14 +41,14 @@ const std::vector<float> kBias{1234 * 2 * kScale0, 773 * 2 * kScale1};  // 1234 
 
 emu::Program convolution(const emu::Target& target) {
   Net net(target);
-  const ValueId x = net.input("x", {1, 3, 1, 1}, symmetric(1));
+  const ValueId x = net.input("x", {1, 3, 1, 1}, symmetric_from(1));
   TensorQuantization own = per_channel({kScale0, kScale1}, 0);
   own.storage = target.storage.weight, own.symmetry = emu::Symmetry::symmetric;
   const Words words{127, 64, -99, -1, 0, 12};
   FloatTensor weights({2, 3, 1, 1});
   for (size_t i = 0; i < words.size(); ++i) weights.data[i] = static_cast<float>(words[i]) * (i < 3 ? kScale0 : kScale1);
   const ValueId w = net.constant("w", weights, own), b = net.constant("b", FloatTensor({2}, kBias));
-  net.output(net.node("Conv", Conv{}, {x, w, b}, {1, 2, 1, 1}, symmetric(1)));
+  net.output(net.node("Conv", Conv{}, {x, w, b}, {1, 2, 1, 1}, symmetric_from(1)));
   return net.lowered().program;
 }
 

@@ -35,7 +35,7 @@ std::vector<Block> blocks() {
   return found;
 }
 
-int64_t number(const std::string& text) {
+int64_t whole_number(const std::string& text) {
   int64_t value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   EXPECT_TRUE(error == std::errc{} && end == text.data() + text.size()) << "'" << text << "' is no number";
@@ -47,7 +47,7 @@ std::vector<int64_t> numbers(const std::string& text) {
   std::istringstream in(text);
   for (std::string part; std::getline(in, part, ',');) {
     const size_t start = part.find_first_not_of(' ');
-    values.push_back(number(part.substr(start, part.find_last_not_of(' ') + 1 - start)));
+    values.push_back(whole_number(part.substr(start, part.find_last_not_of(' ') + 1 - start)));
   }
   return values;
 }
@@ -69,8 +69,8 @@ int run_steps(const Block& block) {
     } else if (word == "scale") {
       more >> a >> b >> c >> d >> e;
       EXPECT_TRUE(b == "left" && d == "right") << line;
-      operands.scale = {number(a), LeftShift{static_cast<uint8_t>(number(c))}, RightShift{static_cast<uint8_t>(number(e))}};
-      if (more >> a >> b && a == "first") operands.scale.first = {static_cast<uint8_t>(number(b))};
+      operands.scale = {whole_number(a), LeftShift{static_cast<uint8_t>(whole_number(c))}, RightShift{static_cast<uint8_t>(whole_number(e))}};
+      if (more >> a >> b && a == "first") operands.scale.first = {static_cast<uint8_t>(whole_number(b))};
     } else if (word == "fp32") {
       Fp32Constants& constants = operands.scale.fp32;
       for (auto [name, field] : {std::pair{"scale", &constants.scale}, std::pair{"bias", &constants.bias}, std::pair{"output", &constants.output}}) {
@@ -78,23 +78,23 @@ int run_steps(const Block& block) {
         *field = parse_fp32(b).value_or(Fp32{0});
       }
     } else if (word == "bias") {
-      operands.bias = number(rest);
+      operands.bias = whole_number(rest);
     } else if (word == "zero_point") {
-      operands.zero_point = number(rest);
+      operands.zero_point = whole_number(rest);
     } else if (word == "output") {
       const auto type = parse_int_type(rest);
       EXPECT_TRUE(type) << line;
       operands.output = type.value_or(kS8);
     } else if (word == "clamp") {
       const size_t dots = rest.find("..");
-      operands.clamp_low = number(rest.substr(0, dots));
-      operands.clamp_high = number(rest.substr(dots + 2));
+      operands.clamp_low = whole_number(rest.substr(0, dots));
+      operands.clamp_high = whole_number(rest.substr(dots + 2));
     } else {
       EXPECT_EQ(rest.rfind("-> ", 0), 0u) << line;
       const std::vector<int64_t> expected = numbers(rest.substr(3));
-      const std::vector<Wide> traced = requantize_traced(number(word), steps, operands);
+      const std::vector<Wide> traced = requantize_traced(whole_number(word), steps, operands);
       StepEvents events;
-      EXPECT_EQ(static_cast<int64_t>(requantize(number(word), steps, operands, events)), expected.back()) << "block at line " << block.line << ": " << line;
+      EXPECT_EQ(static_cast<int64_t>(requantize(whole_number(word), steps, operands, events)), expected.back()) << "block at line " << block.line << ": " << line;
       if (expected.size() > 1) {
         EXPECT_EQ(std::vector<int64_t>(traced.begin(), traced.end()), expected) << "block at line " << block.line << ": " << line;
       }
@@ -111,7 +111,8 @@ int run_rounds(const Block& block) {
     in >> numerator >> slash >> denominator >> mode >> arrow >> result;
     const auto round = parse_round(mode);
     EXPECT_TRUE(slash == "/" && arrow == "->" && round) << line;
-    EXPECT_EQ(static_cast<int64_t>(divide(number(numerator), number(denominator), round.value_or(Round::floor))), number(result)) << "block at line " << block.line << ": " << line;
+    EXPECT_EQ(static_cast<int64_t>(divide(whole_number(numerator), whole_number(denominator), round.value_or(Round::floor))), whole_number(result))
+        << "block at line " << block.line << ": " << line;
   }
   return static_cast<int>(block.lines.size());
 }

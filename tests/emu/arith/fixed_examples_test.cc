@@ -15,7 +15,7 @@ namespace {
 using Json = nlohmann::json;
 
 // The example whose id begins with `number`, or null where the file is not beside this source tree.
-Json example(const std::string& number) {
+Json worked_example(const std::string& number) {
   static const Json all = [] {
     std::ifstream in(std::string(ASSAY_SHARED_DIR) + "/specs/arithmetic_examples.json");
     return in ? Json::parse(in)["examples"] : Json();
@@ -26,8 +26,8 @@ Json example(const std::string& number) {
   return Json();
 }
 
-#define ASSAY_EXAMPLE(name, number)  \
-  const Json name = example(number); \
+#define ASSAY_EXAMPLE(name, number)         \
+  const Json name = worked_example(number); \
   if (name.is_null()) GTEST_SKIP() << "specs/arithmetic_examples.json is not beside this source tree, or lacks example " << (number)
 
 template <class Function>
@@ -93,7 +93,7 @@ TEST(FixedExamples, ExponentialAndInverseSquareRoot) {
 
 TEST(FixedExamples, FunctionsOfOneWord) {
   for (const char* number : {"133", "134"}) {
-    const Json e = example(number);
+    const Json e = worked_example(number);
     if (e.is_null()) continue;
     const ArgumentScale argument{e["params"]["input_zero_point"], QScale::from_tflite(e["params"]["input_multiplier"], e["params"]["input_shift"]),
                                  e["params"]["input_range_radius"]};

@@ -15,7 +15,7 @@ rc::Gen<Round> any_round() {
 rc::Gen<Round> any_nearest() {
   return rc::gen::elementOf(std::vector<Round>{Round::half_up, Round::half_down, Round::half_even, Round::half_odd, Round::half_away, Round::half_toward_zero});
 }
-rc::Gen<uint8_t> bits(int low, int high) {
+rc::Gen<uint8_t> any_width(int low, int high) {
   return rc::gen::map(rc::gen::inRange(low, high + 1), [](int b) { return static_cast<uint8_t>(b); });
 }
 // Of every magnitude, not only large ones.
@@ -30,7 +30,7 @@ rc::Gen<int64_t> any_near_half(uint8_t shift) {
 
 RC_GTEST_PROP(RoundLaws, ANearestModeIsAtMostHalfAStepWrong, ()) {
   const Round mode = *any_nearest();
-  const uint8_t shift = *bits(0, 40);
+  const uint8_t shift = *any_width(0, 40);
   const int64_t value = *any_near_half(shift);
   const Wide unit = Wide{1} << shift;
   const Wide twice_error = 2 * (shift_right(value, RightShift{shift}, mode) * unit - value);
@@ -50,14 +50,14 @@ RC_GTEST_PROP(RoundLaws, EveryModeIsLessThanOneStepWrongAndExactOnMultiples, ())
 
 RC_GTEST_PROP(RoundLaws, EveryModeIsMonotone, ()) {
   const Round mode = *any_round();
-  const uint8_t shift = *bits(0, 20);
+  const uint8_t shift = *any_width(0, 20);
   const int64_t value = *any_near_half(shift);
   const int64_t more = *rc::gen::inRange<int64_t>(0, 1 << 10);
   RC_ASSERT(shift_right(value, RightShift{shift}, mode) <= shift_right(value + more, RightShift{shift}, mode));
 }
 
 RC_GTEST_PROP(RoundLaws, MirroredModesMirrorAndSymmetricModesAreOdd, ()) {
-  const uint8_t shift = *bits(0, 20);
+  const uint8_t shift = *any_width(0, 20);
   const int64_t value = *any_near_half(shift);
   const auto of = [&](int64_t v, Round mode) { return shift_right(v, RightShift{shift}, mode); };
   RC_ASSERT(of(-value, Round::half_up) == -of(value, Round::half_down));
@@ -80,13 +80,13 @@ RC_GTEST_PROP(RoundLaws, FloorAndCeilEncloseAllModesAndMeetOnlyOnIntegers, ()) {
 RC_GTEST_PROP(RoundLaws, AShiftIsADivisionByThePowerOfTwo, ()) {
   const Round mode = *any_round();
   const int64_t value = *any_value();
-  const uint8_t shift = *bits(0, 62);
+  const uint8_t shift = *any_width(0, 62);
   RC_ASSERT(shift_right(value, RightShift{shift}, mode) == divide(value, Wide{1} << shift, mode));
   RC_ASSERT(shift_right(shift_left(value, LeftShift{shift}), RightShift{shift}, mode) == value);
 }
 
 RC_GTEST_PROP(TypeLaws, SaturateAndWrapStayInsideAndKeepWhatFits, ()) {
-  const IntType type{*bits(1, 64), *rc::gen::arbitrary<bool>()};
+  const IntType type{*any_width(1, 64), *rc::gen::arbitrary<bool>()};
   const Wide value = Wide{*any_value()} * *rc::gen::inRange<int64_t>(-3, 4);
   for (const Overflow rule : {Overflow::saturate, Overflow::wrap}) {
     const Wide kept = store(value, type, rule);
@@ -98,7 +98,7 @@ RC_GTEST_PROP(TypeLaws, SaturateAndWrapStayInsideAndKeepWhatFits, ()) {
 }
 
 RC_GTEST_PROP(AccumulatorLaws, AWrappingSumIsTheExactSumWrappedInAnyOrder, ()) {
-  const Accumulator accumulator{IntType{*bits(4, 40), true}, Overflow::wrap};
+  const Accumulator accumulator{IntType{*any_width(4, 40), true}, Overflow::wrap};
   const auto terms = *rc::gen::container<std::vector<int32_t>>(rc::gen::arbitrary<int32_t>());
   int64_t forward = 0, backward = 0;
   Wide exact = 0;
@@ -113,7 +113,7 @@ RC_GTEST_PROP(AccumulatorLaws, AWrappingSumIsTheExactSumWrappedInAnyOrder, ()) {
 }
 
 RC_GTEST_PROP(AccumulatorLaws, WhereItFitsNothingOverflows, ()) {
-  const Accumulator accumulator{IntType{*bits(4, 40), true}, *rc::gen::element(Overflow::wrap, Overflow::saturate)};
+  const Accumulator accumulator{IntType{*any_width(4, 40), true}, *rc::gen::element(Overflow::wrap, Overflow::saturate)};
   const auto terms = *rc::gen::container<std::vector<int16_t>>(rc::gen::arbitrary<int16_t>());
   Wide worst = 0;
   for (const int16_t term : terms) worst += term < 0 ? -Wide{term} : Wide{term};
@@ -125,15 +125,15 @@ RC_GTEST_PROP(AccumulatorLaws, WhereItFitsNothingOverflows, ()) {
   RC_ASSERT(!overflowed);
 }
 
-rc::Gen<Step> any_step() {
+rc::Gen<Step> any_integer_step() {
   return rc::gen::exec([]() -> Step {
     switch (*rc::gen::inRange(0, 8)) {
       case 0: return AddBias{};
-      case 1: return ShiftLeft{*rc::gen::arbitrary<bool>() ? std::optional(LeftShift{*bits(0, 62)}) : std::nullopt};
+      case 1: return ShiftLeft{*rc::gen::arbitrary<bool>() ? std::optional(LeftShift{*any_width(0, 62)}) : std::nullopt};
       case 2: return Multiply{};
-      case 3: return ShiftRight{*rc::gen::arbitrary<bool>() ? std::optional(RightShift{*bits(0, 62)}) : std::nullopt, *any_round()};
-      case 4: return Saturate{*rc::gen::arbitrary<bool>() ? std::optional(*bits(1, 64)) : std::nullopt};
-      case 5: return Wrap{*rc::gen::arbitrary<bool>() ? std::optional(*bits(1, 64)) : std::nullopt};
+      case 3: return ShiftRight{*rc::gen::arbitrary<bool>() ? std::optional(RightShift{*any_width(0, 62)}) : std::nullopt, *any_round()};
+      case 4: return Saturate{*rc::gen::arbitrary<bool>() ? std::optional(*any_width(1, 64)) : std::nullopt};
+      case 5: return Wrap{*rc::gen::arbitrary<bool>() ? std::optional(*any_width(1, 64)) : std::nullopt};
       case 6: return AddZeroPoint{};
       default: return Clamp{};
     }
@@ -143,7 +143,7 @@ rc::Gen<Step> any_step() {
 RC_GTEST_PROP(StepText, WhatIsPrintedIsReadBackTheSame, ()) {
   Steps steps;
   const int count = *rc::gen::inRange(0, 12);
-  for (int i = 0; i < count; ++i) steps.push_back(*any_step());
+  for (int i = 0; i < count; ++i) steps.push_back(*any_integer_step());
   RC_ASSERT(parse_steps(to_string(steps)) == steps);
   for (const Step& step : steps) RC_ASSERT(parse_step(to_string(step)) == step);
 }

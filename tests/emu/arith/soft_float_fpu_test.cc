@@ -23,9 +23,9 @@ using oracle::float_corners;
 using oracle::FloatTriple;
 using oracle::RandomFloats;
 
-const int64_t kRandom = (oracle::thorough() ? 100000000 : 2000000) / oracle::kStride;
+const int64_t kRandomTriples = (oracle::thorough() ? 100000000 : 2000000) / oracle::kStride;
 
-float number(uint32_t bits) {
+float host_float(uint32_t bits) {
   return std::bit_cast<float>(bits);
 }
 
@@ -49,34 +49,34 @@ void witness(const Right& right) {
   }
   const auto work = [&](uint64_t seed) {
     RandomFloats random(seed);
-    for (int64_t i = 0; i < kRandom / 2; ++i) check(random.next());
-    checked += kRandom / 2;
+    for (int64_t i = 0; i < kRandomTriples / 2; ++i) check(random.next());
+    checked += kRandomTriples / 2;
   };
   std::thread other(work, 32);
   work(31);
   other.join();
   EXPECT_EQ(wrong, 0) << "the first: " << to_string(Fp32{a}) << " " << to_string(Fp32{b}) << " " << to_string(Fp32{c});
-  EXPECT_EQ(checked, kRandom / 2 * 2);
+  EXPECT_EQ(checked, kRandomTriples / 2 * 2);
 }
 
 TEST(SoftFloatAndFpu, AddAlike) {
-  witness([](FloatTriple t) { return same(add({t.a}, {t.b}), number(t.a) + number(t.b)); });
+  witness([](FloatTriple t) { return same(add({t.a}, {t.b}), host_float(t.a) + host_float(t.b)); });
 }
 
 TEST(SoftFloatAndFpu, MultiplyAlike) {
-  witness([](FloatTriple t) { return same(multiply({t.a}, {t.b}), number(t.a) * number(t.b)); });
+  witness([](FloatTriple t) { return same(multiply({t.a}, {t.b}), host_float(t.a) * host_float(t.b)); });
 }
 
 TEST(SoftFloatAndFpu, DivideAlike) {
-  witness([](FloatTriple t) { return same(divide({t.a}, {t.b}), number(t.a) / number(t.b)); });
+  witness([](FloatTriple t) { return same(divide({t.a}, {t.b}), host_float(t.a) / host_float(t.b)); });
 }
 
 TEST(SoftFloatAndFpu, MulAddAlike) {
-  witness([](FloatTriple t) { return same(mul_add({t.a}, {t.b}, {t.c}), std::fma(number(t.a), number(t.b), number(t.c))); });
+  witness([](FloatTriple t) { return same(mul_add({t.a}, {t.b}, {t.c}), std::fma(host_float(t.a), host_float(t.b), host_float(t.c))); });
 }
 
 TEST(SoftFloatAndFpu, CompareAlike) {
-  witness([](FloatTriple t) { return less({t.a}, {t.b}) == (number(t.a) < number(t.b)); });
+  witness([](FloatTriple t) { return less({t.a}, {t.b}) == (host_float(t.a) < host_float(t.b)); });
 }
 
 TEST(SoftFloatAndFpu, ConvertIntegersAlike) {
@@ -92,7 +92,7 @@ TEST(SoftFloatAndFpu, ConvertToIntegersAlike) {
   witness([](FloatTriple t) {
     // Half of them where integers and fractions are.
     const uint32_t word = t.c % 2 == 0 ? t.a : (t.a & 0x807fffffU) | ((118U + t.b % 44U) << 23);
-    const float host = number(word);
+    const float host = host_float(word);
     if (!(std::abs(host) < 2147483648.0F)) return true;
     return to_int({word}, Round::toward_zero, kS32) == static_cast<int32_t>(host);
   });
@@ -106,9 +106,9 @@ TEST(SoftFloatAndFpu, RoundToIntegersAlikeInFourModes) {
     RandomFloats random(33);
     int64_t wrong = 0;
     std::fesetround(host_mode);
-    for (int64_t i = 0; i < static_cast<int64_t>(corners.size()) + kRandom / 4; ++i) {
+    for (int64_t i = 0; i < static_cast<int64_t>(corners.size()) + kRandomTriples / 4; ++i) {
       const uint32_t word = i < static_cast<int64_t>(corners.size()) ? corners[static_cast<size_t>(i)] : (random.any() & 0x807fffffU) | ((118U + random.any() % 70U) << 23);
-      const volatile float host = number(word);
+      const volatile float host = host_float(word);
       if (!(std::abs(host) < 9223372036854775808.0F)) continue;
       wrong += to_int({word}, mode, kS64) != _mm_cvtss_si64(_mm_set_ss(host));
     }
@@ -137,7 +137,7 @@ TEST(SoftFloatAndFpu, NarrowToFp16AlikeInFourModes) {
       // Half of them in fp16's range and a little around it.
       const uint32_t word = t.c % 2 == 0 ? t.a : (t.a & 0x807fffffU) | ((98U + t.b % 48U) << 23);
       const uint32_t found = narrow({word}, FloatRule{kFp16, mode, Subnormals::keep, FloatOverflow::infinity});
-      return Fp32{word}.is_nan() ? found == 0x7e00U : found == host_fp16(number(word), mode);
+      return Fp32{word}.is_nan() ? found == 0x7e00U : found == host_fp16(host_float(word), mode);
     });
   }
 }

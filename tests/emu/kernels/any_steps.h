@@ -8,7 +8,7 @@
 
 #include "emu/arith/requant.h"
 
-namespace assay::emu::testing {
+namespace assay::emu::kernel_testing {
 
 using rc::gen::element;
 using rc::gen::inRange;
@@ -131,4 +131,4 @@ Wide as_defined(Accumulator accumulator) {
   }
 }
 
-}  // namespace assay::emu::testing
+}  // namespace assay::emu::kernel_testing

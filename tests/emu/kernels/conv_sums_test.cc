@@ -53,7 +53,7 @@ std::vector<int32_t> collect(const ConvGeometry& g, const ConvSums& sums, const 
   return result;
 }
 
-struct Case {
+struct ConvSumsCase {
   ConvGeometry g;
   IntType x_type, w_type;
   Tensor x;
@@ -65,8 +65,8 @@ int64_t any_of(IntType type, bool extremes) {
   return extremes ? *rc::gen::element(low, high) : *inRange(low, high + 1);
 }
 
-Case any_case() {
-  Case c;
+ConvSumsCase any_case() {
+  ConvSumsCase c;
   ConvGeometry& g = c.g;
   g.batch = *inRange(1, 3);
   g.groups = *rc::gen::element(1, 1, 2, 4, 16, 17);
@@ -104,18 +104,18 @@ Case any_case() {
 }
 
 RC_GTEST_PROP(ConvSums, OursEqualThePlainSum, ()) {
-  const Case c = any_case();
+  const ConvSumsCase c = any_case();
   RC_ASSERT(collect(c.g, own_conv_sums(c.g, c.x_type, c.w), c.x) == plain_sums(c.g, c.x, c.w));
 }
 
 RC_GTEST_PROP(ConvSums, PlanesEqualThePlainSum, ()) {
-  Case c = any_case();
+  ConvSumsCase c = any_case();
   c.g.x_channels_last = false;
   RC_ASSERT(collect(c.g, plane_conv_sums(c.g, c.x_type, c.w), c.x) == plain_sums(c.g, c.x, c.w));
 }
 
 RC_GTEST_PROP(ConvSums, OneDnnsEqualThePlainSumWhereItSaysSo, ()) {
-  const Case c = any_case();
+  const ConvSumsCase c = any_case();
   if (!onednn_is_exact(c.g, c.w_type, c.w)) return;
   RC_ASSERT(collect(c.g, onednn_conv_sums(c.g, c.x_type, c.w_type, c.w), c.x) == plain_sums(c.g, c.x, c.w));
 }

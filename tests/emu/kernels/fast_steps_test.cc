@@ -10,7 +10,7 @@
 namespace assay::emu {
 namespace {
 
-using namespace testing;
+using namespace kernel_testing;
 
 template <class Accumulator>
 void check_against_the_definition(Steps steps) {

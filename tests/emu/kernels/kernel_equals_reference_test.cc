@@ -7,10 +7,10 @@
 namespace assay::emu {
 namespace {
 
-using namespace testing;
+using namespace kernel_testing;
 
 // Some that hold every sum here, some that many leave.
-Accumulator any_accumulator() {
+Accumulator any_register() {
   const char* text = *element("s32.wrap", "s64.wrap", "s40.saturate", "s48.wrap", "s16.saturate", "s20.wrap", "u24.wrap", "u16.saturate", "s32.wrap+pairs:s16.saturate",
                               "s24.saturate+pairs:s20.wrap", "s16.saturate+spill:4:s32.wrap", "s20.saturate+spill:2:s16.wrap", "s18.wrap+spill:3:s24.saturate",
                               "s20.wrap+pairs:s17.saturate+spill:6:s30.saturate");
@@ -39,7 +39,7 @@ RC_GTEST_PROP(KernelEqualsReference, Conv, ()) {
   conv_property({});
 }
 RC_GTEST_PROP(KernelEqualsReference, ConvInAnyAccumulator, ()) {
-  conv_property(any_accumulator());
+  conv_property(any_register());
 }
 
 RC_GTEST_PROP(KernelEqualsReference, MatMul, ()) {
@@ -50,7 +50,7 @@ RC_GTEST_PROP(KernelEqualsReference, MatMul, ()) {
   op.a = one.value(a_type, {2, rows, inner});
   op.b = one.constant(one.any_tensor(b_type, {inner, columns}));
   op.za = any_zero_point(a_type), op.zb = any_zero_point(b_type);
-  op.acc = any_accumulator();
+  op.acc = any_register();
   op.requant = one.requant(static_cast<size_t>(columns), false);
   one.result(kS8, {2, rows, columns});
   RC_PRE(one.kernel_equals_reference(op));

@@ -15,11 +15,11 @@ namespace assay::emu {
 namespace {
 
 // A program of one instruction: values 0, 1 .. are its inputs, the last is its result.
-struct Case {
+struct AtALimit {
   Program program;
   std::vector<Tensor> inputs;
 
-  Case(IntType result, const Shape& shape, const char* steps) {
+  AtALimit(IntType result, const Shape& shape, const char* steps) {
     program.values = {{"y", shape, result, 0}};
     program.scales = {{QScale{}}};
     program.step_lists = {parse_steps(steps)};
@@ -62,7 +62,7 @@ Tensor filled(IntType type, const Shape& shape, int64_t value) {
 }
 
 TEST(Limits, SoftmaxIsRefusedWhereItsSumCouldLeaveTheRegister) {
-  Case c(kS8, {1, 5}, "saturate output");
+  AtALimit c(kS8, {1, 5}, "saturate output");
   Softmax op;
   op.x = c.input(filled(kU8, {1, 5}, 7));
   op.table = c.constant(filled({8, false}, {256}, 255));  // 5 * 255 = 1275 needs 12 bits with a sign
@@ -73,7 +73,7 @@ TEST(Limits, SoftmaxIsRefusedWhereItsSumCouldLeaveTheRegister) {
 }
 
 TEST(Limits, AveragePoolIsRefusedWhereItsSumCouldLeaveTheRegister) {
-  Case c(kS8, {1, 1, 1, 1}, "shift_right 4 floor; saturate output");
+  AtALimit c(kS8, {1, 1, 1, 1}, "shift_right 4 floor; saturate output");
   AveragePool op;
   op.x = c.input(filled(kU8, {1, 1, 2, 3}, 0));
   op.kernel = {2, 3}, op.zx = 255;  // 6 * -255 = -1530 needs 12 bits
@@ -84,7 +84,7 @@ TEST(Limits, AveragePoolIsRefusedWhereItsSumCouldLeaveTheRegister) {
 }
 
 TEST(Limits, AProductOfTwoValuesIsRefusedWhereItsSumCouldLeaveTheRegister) {
-  Case c(kS8, {1, 1}, "shift_right 12 floor; saturate output");
+  AtALimit c(kS8, {1, 1}, "shift_right 12 floor; saturate output");
   MatMul op;
   op.a = c.input(filled(kU8, {1, 3}, 0)), op.za = 255;
   op.b = c.input(filled(kS8, {3, 1}, -128)), op.zb = 127;  // 3 * 255 * 255 = 195075 needs 19 bits
@@ -95,7 +95,7 @@ TEST(Limits, AProductOfTwoValuesIsRefusedWhereItsSumCouldLeaveTheRegister) {
 }
 
 TEST(Limits, AProductOfTwoValuesIsExactBeyond32Bits) {
-  Case c(kS8, {1, 1}, "shift_right 28 floor; saturate output");
+  AtALimit c(kS8, {1, 1}, "shift_right 28 floor; saturate output");
   MatMul op;
   op.a = c.input(filled(kS16, {1, 9}, -32768));
   op.b = c.input(filled(kS16, {9, 1}, -32768));  // 9 * 2^30
@@ -104,13 +104,13 @@ TEST(Limits, AProductOfTwoValuesIsExactBeyond32Bits) {
 }
 
 TEST(Limits, WideWordsFarBelowTheirZeroPointAreRequantizedExactly) {
-  Case c(kS8, {3}, "saturate output");
+  AtALimit c(kS8, {3}, "saturate output");
   const Requantize op{c.input({kS32, {3}, {INT32_MIN, 0, INT32_MAX}}), INT32_MAX, {{0}, {0}, {}}};
   c.expect_the_reference(op);
 }
 
 TEST(Limits, OperandsFarBelowTheirZeroPointAreExact) {
-  Case c(kS8, {3}, "shift_right 20 floor; saturate output");
+  AtALimit c(kS8, {3}, "shift_right 20 floor; saturate output");
   c.program.scales.push_back({QScale{INT32_MAX, LeftShift{0}, RightShift{0}}});
   c.program.step_lists.push_back(parse_steps("shift_left 20; multiply; shift_right 31 half_up"));
   Add op;
@@ -122,7 +122,7 @@ TEST(Limits, OperandsFarBelowTheirZeroPointAreExact) {
 }
 
 TEST(Limits, ASumInBinary32IsRefusedWhereAnOperandCouldOverflowItsSteps) {
-  Case c(kS8, {1}, "to_int half_even; saturate output");
+  AtALimit c(kS8, {1}, "to_int half_even; saturate output");
   c.program.step_lists.push_back(parse_steps("saturate 8; to_fp32"));
   c.program.step_lists.push_back(parse_steps("saturate 9; to_fp32"));
   Add op;
@@ -137,7 +137,7 @@ TEST(Limits, ASumInBinary32IsRefusedWhereAnOperandCouldOverflowItsSteps) {
 
 TEST(Limits, TablesOfSignedWordsBeginAtTheLeast) {
   for (const IntType type : {IntType{12, true}, IntType{9, false}, kS16}) {
-    Case c(kS8, {4}, "saturate output");
+    AtALimit c(kS8, {4}, "saturate output");
     TableLookup op;
     op.x = c.input({type, {4}, {static_cast<int64_t>(type.min()), 1, 200, static_cast<int64_t>(type.max())}});
     Tensor table(kS8, {table_entries(type, op.form)});
@@ -153,7 +153,7 @@ TEST(Limits, BytesAreTransposedByEveryPermutation) {
   for (size_t i = 0; i < x.size(); ++i) x.set(i, static_cast<int64_t>(i));
   Transpose op{{}, {0, 1, 2}};
   do {
-    Case c(kS8, {}, "saturate output");
+    AtALimit c(kS8, {}, "saturate output");
     for (size_t i = 0; i < 3; ++i) c.program.values.back().shape.push_back(shape[static_cast<size_t>(op.permutation[i])]);
     op.x = c.input(x);
     c.expect_the_reference(op);
@@ -162,7 +162,7 @@ TEST(Limits, BytesAreTransposedByEveryPermutation) {
 
 // The register for sums of few terms is narrow, what it is spilled into is not: 70000 * 255 * 127 leaves even that.
 TEST(Limits, StepsAfterASpillHoldWhatItWasSpilledInto) {
-  Case c(kS8, {1, 1, 1, 1}, "shift_left 2; shift_right 30 floor; saturate output");
+  AtALimit c(kS8, {1, 1, 1, 1}, "shift_left 2; shift_right 30 floor; saturate output");
   Conv op;
   op.x = c.input(filled(kU8, {1, 70000, 1, 1}, 255));
   op.w = c.constant(filled(kS8, {1, 70000, 1, 1}, 127));
@@ -171,7 +171,7 @@ TEST(Limits, StepsAfterASpillHoldWhatItWasSpilledInto) {
 }
 
 TEST(Limits, ManyRowsOfAProductInANarrowRegisterAreInTheirPlaces) {
-  Case c(kS8, {150, 2}, "shift_right 2 floor; saturate output");
+  AtALimit c(kS8, {150, 2}, "shift_right 2 floor; saturate output");
   Tensor a(kU8, {150, 3});
   for (size_t i = 0; i < a.size(); ++i) a.set(i, static_cast<int64_t>(i * 37 % 256));
   MatMul op;

@@ -5,7 +5,7 @@
 
 #include "emu/kernels/kernels.h"
 
-namespace assay::emu::testing {
+namespace assay::emu::kernel_testing {
 
 using rc::gen::element;
 using rc::gen::inRange;
@@ -106,4 +106,4 @@ inline int64_t any_zero_point(IntType type) {
   return *inRange(static_cast<int64_t>(type.min()), static_cast<int64_t>(type.max()) + 1);
 }
 
-}  // namespace assay::emu::testing
+}  // namespace assay::emu::kernel_testing

@@ -9,9 +9,9 @@
 namespace assay::emu {
 namespace {
 
-using namespace testing;
+using namespace kernel_testing;
 
-IntType any_type() {
+IntType any_narrow_or_wide() {
   return *inRange(0, 5) == 0 ? *element(kS32, IntType{24, true}, IntType{20, false}) : any_up_to_16_bits();
 }
 
@@ -36,7 +36,7 @@ Shape any_pool(Pool& op, int64_t size) {
 RC_GTEST_PROP(PoolsAndMoves, MaxPool, ()) {
   OneInstruction one;
   MaxPool op;
-  const IntType type = any_type();
+  const IntType type = any_narrow_or_wide();
   const int64_t size = *inRange(9, 20);
   op.x = one.value(type, {2, 3, size, size});
   one.result(type, any_pool(op, size));
@@ -85,7 +85,7 @@ RC_GTEST_PROP(PoolsAndMoves, Softmax, ()) {
 
 RC_GTEST_PROP(PoolsAndMoves, WhatOnlyMoves, ()) {
   OneInstruction one;
-  const IntType type = any_type();
+  const IntType type = any_narrow_or_wide();
   const Shape shape = *element(Shape{2, 3, 5, 7}, Shape{1, 16, 4, 9}, Shape{2, 17, 33}, Shape{4, 3}, Shape{9}, Shape{3, 1, 2, 1, 5});
   const Ref x = one.value(type, shape);
   Operation operation;

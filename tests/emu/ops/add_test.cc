@@ -86,7 +86,7 @@ TEST(Add, OperandsBroadcastAndScalesMayBeByChannel) {
 }
 
 template <class Op>
-void expect_oracle(int sign) {
+void expect_add_oracle(int sign) {
   Spread spread;
   EXPECT_TRUE(rc::check([&] {
     OneOp one;
@@ -130,10 +130,10 @@ void expect_oracle(int sign) {
 }
 
 TEST(AddLaws, EqualsTheOracleInAnyRegister) {
-  expect_oracle<Add>(1);
+  expect_add_oracle<Add>(1);
 }
 TEST(SubLaws, EqualsTheOracleInAnyRegister) {
-  expect_oracle<Sub>(-1);
+  expect_add_oracle<Sub>(-1);
 }
 
 TEST(Add, CountsTheSecondOperandsSaturationToo) {

@@ -4,7 +4,7 @@
 namespace assay::emu::one_op {
 namespace {
 
-AveragePool pool(OneOp& one, const Shape& shape, const Values& values, std::vector<int64_t> kernel, int64_t zero_point = 0) {
+AveragePool average_pool(OneOp& one, const Shape& shape, const Values& values, std::vector<int64_t> kernel, int64_t zero_point = 0) {
   AveragePool op;
   op.x = one.value(kS8, shape, values, zero_point);
   op.zx = zero_point;
@@ -16,7 +16,7 @@ AveragePool pool(OneOp& one, const Shape& shape, const Values& values, std::vect
 
 TEST(AveragePool, DividesTheSumOnceWithItsRounding) {
   OneOp one;
-  AveragePool op = pool(one, {1, 2, 1, 4}, {1, 2, 3, 4, -1, -2, -3, -4}, {1, 4});
+  AveragePool op = average_pool(one, {1, 2, 1, 4}, {1, 2, 3, 4, -1, -2, -3, -4}, {1, 4});
   one.result(kS8, {1, 2, 1, 1}, 10);
   EXPECT_EQ(one.run(op).values, (Values{13, 7}));  // 10/4 = 2.5 -> 3; -2.5 -> -3
   op.divide = Round::half_even;
@@ -31,7 +31,7 @@ TEST(AveragePool, DividesTheSumOnceWithItsRounding) {
 TEST(AveragePool, CountsTheWindowInsideTheImageOrAllOfIt) {
   OneOp one;
   // x - zx = 6 8 / 10 12; the window 2x2 at stride 2 with a pad of 1 all around meets one element at each corner
-  AveragePool op = pool(one, {1, 1, 2, 2}, {9, 11, 13, 15}, {2, 2}, 3);
+  AveragePool op = average_pool(one, {1, 1, 2, 2}, {9, 11, 13, 15}, {2, 2}, 3);
   op.stride = {2, 2};
   op.pads = {1, 1, 1, 1};
   one.result(kS8, {1, 1, 2, 2}, 3);
@@ -43,7 +43,7 @@ TEST(AveragePool, CountsTheWindowInsideTheImageOrAllOfIt) {
 // The words' mean and the mean of distances from the zero point round a tie to different sides where their signs differ.
 TEST(AveragePool, ABaseMovesEveryCountedElement) {
   OneOp one;
-  AveragePool op = pool(one, {1, 1, 1, 4}, {-3, -4, 1, 2}, {1, 2}, -10);
+  AveragePool op = average_pool(one, {1, 1, 1, 4}, {-3, -4, 1, 2}, {1, 2}, -10);
   op.stride = {1, 2};
   op.requant = one.requant("saturate output");
   one.result(kS8, {1, 1, 1, 2}, -10);
@@ -56,7 +56,7 @@ TEST(AveragePool, ABaseMovesEveryCountedElement) {
 
 TEST(AveragePool, PaddingThatCountsAddsTheBase) {
   OneOp one;
-  AveragePool op = pool(one, {1, 1, 1, 2}, {5, 9}, {1, 2}, 3);
+  AveragePool op = average_pool(one, {1, 1, 1, 2}, {5, 9}, {1, 2}, 3);
   op.pads = {0, 1, 0, 1};
   op.base = 3;
   op.requant = one.requant("saturate output");
@@ -69,7 +69,7 @@ TEST(AveragePool, PaddingThatCountsAddsTheBase) {
 
 TEST(AveragePool, TheRatioOfScalesIsPartOfTheOneDivision) {
   OneOp one;
-  AveragePool op = pool(one, {1, 1, 1, 3}, {5, 6, 6}, {1, 3});
+  AveragePool op = average_pool(one, {1, 1, 1, 3}, {5, 6, 6}, {1, 3});
   op.divide = Round::half_up;
   op.requant = one.requant("add_zero_point; saturate output", {scaled(3, 2)});
   one.result(kS8, {1, 1, 1, 1});
@@ -78,7 +78,7 @@ TEST(AveragePool, TheRatioOfScalesIsPartOfTheOneDivision) {
 
 TEST(AveragePool, AReciprocalIsChosenByTheCount) {
   OneOp one;
-  AveragePool op = pool(one, {1, 1, 1, 3}, {10, 11, 20}, {1, 2});
+  AveragePool op = average_pool(one, {1, 1, 1, 3}, {10, 11, 20}, {1, 2});
   op.pads = {0, 1, 0, 0};
   op.divide.reset();
   op.requant = one.requant("multiply; shift_right scale half_up; saturate output", {scaled(1 << 8, 8), scaled(1 << 7, 8)});
@@ -90,7 +90,7 @@ TEST(AveragePool, AReciprocalIsChosenByTheCount) {
 
 TEST(AveragePool, TheAccumulatorSumsRowByRow) {
   OneOp one;
-  AveragePool op = pool(one, {1, 2, 2, 2}, {100, 100, -100, 4, 1, 1, 1, 1}, {2, 2});
+  AveragePool op = average_pool(one, {1, 2, 2, 2}, {100, 100, -100, 4, 1, 1, 1, 1}, {2, 2});
   op.acc = {kS8, Overflow::saturate};
   one.result(kS8, {1, 2, 1, 1});
   const Outcome outcome = one.run(op);
@@ -103,7 +103,7 @@ TEST(AveragePool, TheAccumulatorSumsRowByRow) {
 
 TEST(AveragePool, RefusesWindowsOfPaddingUnlessTheyCount) {
   OneOp one;
-  AveragePool op = pool(one, {1, 1, 2, 2}, Values(4), {1, 1});
+  AveragePool op = average_pool(one, {1, 1, 2, 2}, Values(4), {1, 1});
   op.pads = {0, 0, 0, 1};
   one.result(kS8, {1, 1, 2, 3});
   EXPECT_NE(one.problems(op).find("a window lies in the padding alone"), std::string::npos) << one.problems(op);
@@ -121,7 +121,7 @@ TEST(AveragePoolLaws, IsTheExactMeanRoundedOnce) {
     OneOp one;
     const Shape x{pick(1, 2), pick(1, 3), pick(3, 6), pick(3, 6)};
     const Values values = pick_values(size_of(x), kS8);
-    AveragePool op = pool(one, x, values, pick_many(2, 2, 3), pick(-128, 127));
+    AveragePool op = average_pool(one, x, values, pick_many(2, 2, 3), pick(-128, 127));
     op.stride = pick_many(2, 1, 3);
     op.pads = pick_many(4, 0, 1);
     op.include_pad = pick(0, 1) == 1;

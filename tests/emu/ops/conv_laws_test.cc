@@ -17,7 +17,7 @@ int64_t conv_extent(int64_t in, int64_t pads, int64_t kernel, int64_t dilation, 
 }
 
 template <class Op>
-struct Case {
+struct ConvCase {
   OneOp one;
   Op op;
   Images images;
@@ -25,7 +25,7 @@ struct Case {
 };
 
 template <class Op>
-void pick_operands(Case<Op>& c) {
+void pick_operands(ConvCase<Op>& c) {
   const IntType x_type = pick_of<IntType>({kS8, kU8, kS16, {4, true}});
   const IntType w_type = pick_of<IntType>({kS8, kU8, {4, true}});
   c.images.x_values = pick_values(size_of(c.images.x), x_type);
@@ -41,8 +41,8 @@ void pick_operands(Case<Op>& c) {
   c.one.result(kS64, c.y);
 }
 
-Case<Conv> pick_conv() {
-  Case<Conv> c;
+ConvCase<Conv> pick_conv() {
+  ConvCase<Conv> c;
   c.op.groups = pick(1, 3);
   const int64_t in = pick(1, 3);
   const int64_t out = pick(1, 3);
@@ -59,8 +59,8 @@ Case<Conv> pick_conv() {
   return c;
 }
 
-Case<ConvTranspose> pick_conv_transpose() {
-  Case<ConvTranspose> c;
+ConvCase<ConvTranspose> pick_conv_transpose() {
+  ConvCase<ConvTranspose> c;
   c.op.groups = pick(1, 3);
   const int64_t in = pick(1, 3);
   const int64_t out = pick(1, 3);
@@ -82,7 +82,7 @@ Case<ConvTranspose> pick_conv_transpose() {
 
 // The accumulators and their counts are the oracle's.
 template <class Op>
-void expect_oracle(const Case<Op>& c, const oracle::TermsByOutput& terms, Spread& spread) {
+void expect_conv_oracle(const ConvCase<Op>& c, const oracle::TermsByOutput& terms, Spread& spread) {
   const Outcome outcome = c.one.run(c.op);
   std::vector<uint64_t> counts(static_cast<size_t>(c.y[1]));
   bool overflowed = false;
@@ -101,8 +101,8 @@ void expect_oracle(const Case<Op>& c, const oracle::TermsByOutput& terms, Spread
 TEST(ConvLaws, EqualsTheOracleInAnyRegisterAndOrder) {
   Spread spread;
   EXPECT_TRUE(rc::check("conv", [&] {
-    const Case<Conv> c = pick_conv();
-    expect_oracle(c, oracle::conv_terms(c.op, c.images), spread);
+    const ConvCase<Conv> c = pick_conv();
+    expect_conv_oracle(c, oracle::conv_terms(c.op, c.images), spread);
   }));
   spread.expect_telling(true);
 }
@@ -110,8 +110,8 @@ TEST(ConvLaws, EqualsTheOracleInAnyRegisterAndOrder) {
 TEST(ConvTransposeLaws, EqualsTheOracleInAnyRegisterAndOrder) {
   Spread spread;
   EXPECT_TRUE(rc::check("conv_transpose", [&] {
-    const Case<ConvTranspose> c = pick_conv_transpose();
-    expect_oracle(c, oracle::conv_transpose_terms(c.op, c.images), spread);
+    const ConvCase<ConvTranspose> c = pick_conv_transpose();
+    expect_conv_oracle(c, oracle::conv_transpose_terms(c.op, c.images), spread);
   }));
   spread.expect_telling(true);
 }
@@ -127,12 +127,12 @@ Int dot(const Values& a, const Values& b) {
 TEST(ConvTransposeLaws, IsTheAdjointOfConv) {
   Spread spread;
   EXPECT_TRUE(rc::check("adjoint", [&] {
-    Case<Conv> conv = pick_conv();
+    ConvCase<Conv> conv = pick_conv();
     conv.op.acc = {kS64, Overflow::wrap};
     RC_PRE(size_of(conv.y) > 0U);
     // conv_transpose's extents are unambiguous where its surplus (what the last stride of conv left over) is below the stride, which holds unless the kernel leaves a hole.
     const Values up_values = pick_values(size_of(conv.y), kS8);
-    Case<ConvTranspose> up;
+    ConvCase<ConvTranspose> up;
     up.op.x = up.one.value(kS8, conv.y, up_values);
     up.op.w = up.one.constant(kS16, conv.images.w, [&] {
       Values w = conv.images.w_values;
@@ -160,7 +160,7 @@ TEST(ConvTransposeLaws, IsTheAdjointOfConv) {
 TEST(ConvLaws, EqualsMatMulOfTheUnrolledImage) {
   Spread spread;
   EXPECT_TRUE(rc::check("im2col", [&] {
-    Case<Conv> c = pick_conv();
+    ConvCase<Conv> c = pick_conv();
     c.op.groups = 1;
     c.images.x[1] = c.images.w[1];
     c.images.x[0] = 1;

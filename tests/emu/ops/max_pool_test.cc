@@ -4,7 +4,7 @@
 namespace assay::emu::one_op {
 namespace {
 
-MaxPool pool(OneOp& one, const Shape& shape, const Values& values, std::vector<int64_t> kernel) {
+MaxPool max_pool(OneOp& one, const Shape& shape, const Values& values, std::vector<int64_t> kernel) {
   MaxPool op;
   op.x = one.value(kS8, shape, values);
   op.kernel = std::move(kernel);
@@ -13,21 +13,21 @@ MaxPool pool(OneOp& one, const Shape& shape, const Values& values, std::vector<i
 
 TEST(MaxPool, TakesTheLargestOfEachWindow) {
   OneOp one;
-  MaxPool op = pool(one, {1, 2, 2, 4}, {1, 5, -3, 2, 4, 0, 7, -8, -1, -2, -3, -4, -5, -6, -7, -128}, {2, 2});
+  MaxPool op = max_pool(one, {1, 2, 2, 4}, {1, 5, -3, 2, 4, 0, 7, -8, -1, -2, -3, -4, -5, -6, -7, -128}, {2, 2});
   op.stride = {2, 2};
   EXPECT_EQ(one.result(kS8, {1, 2, 1, 2}).run(op).values, (Values{5, 7, -1, -3}));
 }
 
 TEST(MaxPool, PaddingNeverWinsEvenAgainstTheSmallestValue) {
   OneOp one;
-  MaxPool op = pool(one, {1, 1, 1, 2}, {-128, -128}, {3, 3});
+  MaxPool op = max_pool(one, {1, 1, 1, 2}, {-128, -128}, {3, 3});
   op.pads = {1, 1, 1, 1};
   EXPECT_EQ(one.result(kS8, {1, 1, 1, 2}).run(op).values, (Values{-128, -128}));
 }
 
 TEST(MaxPool, ALargerEndPadRoundsTheExtentUp) {
   OneOp one;
-  MaxPool op = pool(one, {1, 1, 1, 5}, {1, 2, 3, 4, 5}, {1, 2});
+  MaxPool op = max_pool(one, {1, 1, 1, 5}, {1, 2, 3, 4, 5}, {1, 2});
   op.stride = {1, 2};
   EXPECT_EQ(one.result(kS8, {1, 1, 1, 2}).run(op).values, (Values{2, 4}));
   op.pads = {0, 0, 0, 1};
@@ -36,14 +36,14 @@ TEST(MaxPool, ALargerEndPadRoundsTheExtentUp) {
 
 TEST(MaxPool, DilationLeavesElementsOut) {
   OneOp one;
-  MaxPool op = pool(one, {1, 1, 1, 5}, {1, 9, 3, 8, 2}, {1, 2});
+  MaxPool op = max_pool(one, {1, 1, 1, 5}, {1, 9, 3, 8, 2}, {1, 2});
   op.dilation = {1, 2};
   EXPECT_EQ(one.result(kS8, {1, 1, 1, 3}).run(op).values, (Values{3, 9, 3}));
 }
 
 TEST(MaxPool, RefusesWindowsOfPaddingAndOtherTypes) {
   OneOp one;
-  MaxPool op = pool(one, {1, 1, 2, 2}, Values(4), {1, 2});
+  MaxPool op = max_pool(one, {1, 1, 2, 2}, Values(4), {1, 2});
   op.pads = {0, 0, 0, 2};
   one.result(kS8, {1, 1, 2, 3});
   EXPECT_NE(one.problems(op).find("a window lies in the padding alone"), std::string::npos) << one.problems(op);
@@ -60,7 +60,7 @@ TEST(MaxPoolLaws, EqualsAWalkOverTheInput) {
     OneOp one;
     const Shape x{pick(1, 2), pick(1, 3), pick(3, 7), pick(3, 7)};
     const Values values = pick_values(size_of(x), kS8);
-    MaxPool op = pool(one, x, values, pick_many(2, 1, 3));
+    MaxPool op = max_pool(one, x, values, pick_many(2, 1, 3));
     op.stride = pick_many(2, 1, 3);
     op.pads = pick_many(4, 0, 1);
     op.dilation = pick_many(2, 1, 2);

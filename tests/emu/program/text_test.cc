@@ -14,7 +14,7 @@ std::string replaced(std::string text, const std::string& what, const std::strin
   return text.replace(at, what.size(), with);
 }
 
-std::string problems_of(const std::string& text) {
+std::string text_problems(const std::string& text) {
   try {
     parse_program(text);
   } catch (const InputError& error) {
@@ -37,7 +37,7 @@ TEST(ProgramText, WithoutConstantsShowsTypeShapeAndHash) {
   EXPECT_NE(text.find("@k1 = s32[2] \"conv.bias\" fnv1a64="), std::string::npos) << text;
   program.constants[1].tensor.set(0, -41);
   EXPECT_NE(print(program, false), text);
-  EXPECT_NE(problems_of(text).find("for reading only"), std::string::npos);
+  EXPECT_NE(text_problems(text).find("for reading only"), std::string::npos);
 }
 
 TEST(ProgramText, TheHashIsFnv1a) {
@@ -55,7 +55,7 @@ TEST(ProgramText, NamesMayHoldAnyCharacter) {
 
 TEST(ProgramText, ErrorsTellLineNumberAndText) {
   const std::string text = "assay program 2\ntarget \"t\"\nmodel \"m\"\n\n@s0 = 1/2\n#0 = multiply; jump\n";
-  const std::string problems = problems_of(text);
+  const std::string problems = text_problems(text);
   EXPECT_NE(problems.find("line 5: '1/2' is no scale; expected multiplier/left/right: @s0 = 1/2"), std::string::npos) << problems;
   EXPECT_NE(problems.find("line 6: "), std::string::npos) << problems;
   EXPECT_NE(problems.find("jump': unknown"), std::string::npos) << problems;
@@ -96,7 +96,7 @@ TEST(ProgramText, MistakesAreToldByName) {
       {"output %14", "result %14", "expected target, model"},
   };
   for (const Mistake& mistake : mistakes) {
-    const std::string problems = problems_of(replaced(samples::every_operation(), mistake.what, mistake.with));
+    const std::string problems = text_problems(replaced(samples::every_operation(), mistake.what, mistake.with));
     EXPECT_NE(problems.find(mistake.told), std::string::npos) << mistake.what << " -> " << mistake.with << "\n" << problems;
   }
 }

@@ -21,7 +21,7 @@ Op& first(Program& program) {
   throw InternalError("the sample lacks the operation");
 }
 
-std::vector<std::string> problems_of(const Program& program) {
+std::vector<std::string> problems_found(const Program& program) {
   try {
     verify(program);
   } catch (const InputError& error) {
@@ -32,7 +32,7 @@ std::vector<std::string> problems_of(const Program& program) {
 
 // Some problem holds all of the words.
 testing::AssertionResult says(const Program& program, const std::vector<std::string>& words) {
-  const auto problems = problems_of(program);
+  const auto problems = problems_found(program);
   auto result = testing::AssertionFailure() << "no problem says so; found:";
   for (const std::string& problem : problems) {
     bool all = true;
@@ -44,7 +44,7 @@ testing::AssertionResult says(const Program& program, const std::vector<std::str
 }
 
 TEST(Verify, TheSampleIsValid) {
-  EXPECT_EQ(problems_of(sample()), std::vector<std::string>{});
+  EXPECT_EQ(problems_found(sample()), std::vector<std::string>{});
 }
 
 TEST(Verify, AnEmptyProgramIsValid) {
@@ -63,7 +63,7 @@ TEST(Verify, TellsAllProblemsAtOnce) {
   first<MatMul>(program).requant.scale.index = 98;
   program.scales[0][0].multiplier = int64_t{1} << 32;
   program.outputs[0] = 97;
-  EXPECT_EQ(problems_of(program).size(), 4u);
+  EXPECT_EQ(problems_found(program).size(), 4u);
 }
 
 TEST(Verify, ReferencesBeyondTheTablesAreRefused) {
@@ -157,7 +157,7 @@ TEST(Verify, AScaleHasOneEntryOrOneForEachChannel) {
     ASSERT_EQ(program.values[output].shape.size(), 2u);
     program.values[output].scale.assign(count, Dyadic{1, -8});
     const bool good = count == 1 || count == static_cast<size_t>(program.values[output].shape[1]);
-    EXPECT_EQ(problems_of(program).empty(), good) << count;
+    EXPECT_EQ(problems_found(program).empty(), good) << count;
     if (!good) {
       EXPECT_TRUE(says(program, {"%" + std::to_string(output), "its scale has " + std::to_string(count) + " entries"}));
     }

@@ -8,7 +8,7 @@
 namespace assay::emu {
 namespace {
 
-std::string refusal(const std::string& change) {
+std::string refusal_of_change(const std::string& change) {
   try {
     load_changed_target(find_target("nxp_int8", default_targets_dir()), change);
   } catch (const InputError& error) {
@@ -40,15 +40,15 @@ TEST(ChangedTarget, EveryFileStaysItselfWhenAWordIsWrittenAgain) {
 }
 
 TEST(ChangedTarget, RefusesWhatTheLoaderWould) {
-  EXPECT_NE(refusal("ops.conv.step[2]=x").find("did you mean 'ops.conv.steps[2]'?"), std::string::npos) << refusal("ops.conv.step[2]=x");
-  EXPECT_NE(refusal("ops.conv.steps[9]=clamp").find("is no key"), std::string::npos);
-  EXPECT_NE(refusal("ops.conv.steps[2]=shift_right scale half_evn").find("half_evn"), std::string::npos);
-  EXPECT_NE(refusal("ops.conv=x").find("is a section or a list"), std::string::npos);
-  EXPECT_NE(refusal("multiplier.bits=many").find("takes an integer"), std::string::npos);
-  EXPECT_NE(refusal("ops.pad.supported=yes").find("takes true or false"), std::string::npos);
-  EXPECT_NE(refusal("quantize.activation.round=nearest").find("nearest"), std::string::npos);
-  EXPECT_NE(refusal("round").find("expected KEY=VALUE"), std::string::npos);
-  EXPECT_NE(refusal("=x").find("expected KEY=VALUE"), std::string::npos);
+  EXPECT_NE(refusal_of_change("ops.conv.step[2]=x").find("did you mean 'ops.conv.steps[2]'?"), std::string::npos) << refusal_of_change("ops.conv.step[2]=x");
+  EXPECT_NE(refusal_of_change("ops.conv.steps[9]=clamp").find("is no key"), std::string::npos);
+  EXPECT_NE(refusal_of_change("ops.conv.steps[2]=shift_right scale half_evn").find("half_evn"), std::string::npos);
+  EXPECT_NE(refusal_of_change("ops.conv=x").find("is a section or a list"), std::string::npos);
+  EXPECT_NE(refusal_of_change("multiplier.bits=many").find("takes an integer"), std::string::npos);
+  EXPECT_NE(refusal_of_change("ops.pad.supported=yes").find("takes true or false"), std::string::npos);
+  EXPECT_NE(refusal_of_change("quantize.activation.round=nearest").find("nearest"), std::string::npos);
+  EXPECT_NE(refusal_of_change("round").find("expected KEY=VALUE"), std::string::npos);
+  EXPECT_NE(refusal_of_change("=x").find("expected KEY=VALUE"), std::string::npos);
 }
 
 }  // namespace

@@ -40,7 +40,7 @@ size_t line_number(const std::string& text, const std::string& part) {
   return 1 + static_cast<size_t>(std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(text.find(part)), '\n'));
 }
 
-std::vector<std::string> problems_of(const std::string& text) {
+std::vector<std::string> target_problems(const std::string& text) {
   try {
     parse_target(text, "x.toml");
   } catch (const InputError& error) {
@@ -51,7 +51,7 @@ std::vector<std::string> problems_of(const std::string& text) {
 
 // One problem, which holds each of `parts`.
 void expect_problem(const std::string& text, const std::vector<std::string>& parts) {
-  const auto problems = problems_of(text);
+  const auto problems = target_problems(text);
   ASSERT_EQ(problems.size(), 1u) << (problems.empty() ? "" : problems[0] + "\n" + (problems.size() > 1 ? problems[1] : ""));
   for (const std::string& part : parts) EXPECT_NE(problems[0].find(part), std::string::npos) << "'" << part << "' is not in:\n" << problems[0];
 }
@@ -128,7 +128,7 @@ TEST(LoadTarget, EveryKeyThatIsLeftOutIsDemandedByName) {
       const std::string full = section.empty() ? key : (section[0] == '[' ? section.substr(1) : section) + "." + key;
       if (line.find("source = ") == 0 || section == "[claim") continue;  // their text occurs more than once in a file
       if ((number + file) % stride != 0) continue;
-      const auto problems = problems_of(with(text, "\n" + line + "\n", "\n"));
+      const auto problems = target_problems(with(text, "\n" + line + "\n", "\n"));
       bool named = false;
       for (const auto& problem : problems) named = named || problem.find(full + ": missing") != std::string::npos;
       // A line that occurs in several sections is removed from the first of them: then that one is missed.
@@ -158,7 +158,7 @@ TEST(LoadTarget, AllProblemsComeAtOnceInLineOrderWithTheirText) {
   text = with(text, "accumulator = \"s32.wrap\"", "accumulator = \"s32.bounce\"");
   text = with(text, "\"add_bias\", \"shift_left scale\"", "\"add_bais\", \"shift_left scale\"");
   text = with(text, "round = \"half_down\"\nobserver", "round = \"nearest\"\nobserver");
-  const auto problems = problems_of(text);
+  const auto problems = target_problems(text);
   ASSERT_EQ(problems.size(), 5u) << problems[0];
   const std::vector<std::pair<std::string, std::string>> expected = {
       {"storage.input.type", "found \"q8\""},   {"quantize.input.round", "half_even"},          {"multiplier.bits", "an integer from 1 to 32, found 33"},
@@ -202,7 +202,7 @@ TEST(LoadTarget, RefusesWhatIsNotToml) {
       {"line 1: not TOML"});
   expect_problem("name = \"x\"\nname = \"y\"\n", {"not TOML"});
   expect_problem("x = 99999999999999999999999999\n", {"line 1: a number of 26 digits"});
-  EXPECT_GE(problems_of("").size(), 6u);  // every section is missing
+  EXPECT_GE(target_problems("").size(), 6u);  // every section is missing
 }
 
 TEST(LoadTarget, RefusesFilesThatNoPersonWrote) {
@@ -215,7 +215,7 @@ TEST(LoadTarget, RefusesFilesThatNoPersonWrote) {
   EXPECT_THROW(parse_target(std::string((1 << 20) + 1, '#'), "x.toml"), InputError);
   std::string many;
   for (int i = 0; i < 100000; ++i) many += "a" + std::to_string(i) + "=1\n";
-  EXPECT_LT(problems_of(many.substr(0, 1 << 20)).size(), 40u);
+  EXPECT_LT(target_problems(many.substr(0, 1 << 20)).size(), 40u);
 }
 
 TEST(LoadTarget, AFileThatIsMissingOrTooLargeIsNamed) {

@@ -9,24 +9,24 @@
 namespace assay::emu {
 namespace {
 
-Target target_of(const std::string& name) {
+Target shipped_target(const std::string& name) {
   return load_target(std::string(ASSAY_SOURCE_DIR) + "/emu/targets/" + name + ".toml");
 }
 
-struct Case {
+struct BrokenRule {
   std::string base;
   std::function<void(Target&)> change;
   std::string sentence;  // a part of it, the key included
 };
 
-void PrintTo(const Case& c, std::ostream* out) {
+void PrintTo(const BrokenRule& c, std::ostream* out) {
   *out << c.sentence;
 }
 
-class BreaksOneRule : public testing::TestWithParam<Case> {};
+class BreaksOneRule : public testing::TestWithParam<BrokenRule> {};
 
 TEST_P(BreaksOneRule, AndTheSentenceNamesTheKey) {
-  Target target = target_of(GetParam().base);
+  Target target = shipped_target(GetParam().base);
   ASSERT_TRUE(validate(target).empty());
   GetParam().change(target);
   const auto sentences = validate(target);
@@ -40,7 +40,7 @@ std::function<void(Target&)> conv_steps(const std::string& steps) {
   return [=](Target& t) { t.conv->steps = parse_steps(steps); };
 }
 
-const std::vector<Case> kCases = {
+const std::vector<BrokenRule> kCases = {
     {"nxp_int8", [](Target& t) { t.storage.weight.high = 128; }, "storage.weight.high: 128 does not fit the type s8"},
     {"nxp_int8", [](Target& t) { t.storage.input.low = -129; }, "storage.input.low: -129 does not fit the type s8"},
     {"nxp_int8", [](Target& t) { t.storage.input.low = 127; }, "storage.input.low: 127 must be less than high"},
@@ -157,7 +157,7 @@ INSTANTIATE_TEST_SUITE_P(Validate, BreaksOneRule, testing::ValuesIn(kCases), [](
 });
 
 TEST(Validate, AcceptsTheRequantizersThatOtherChipsHave) {
-  Target t = target_of("dsp_int8");
+  Target t = shipped_target("dsp_int8");
   t.multiplier.max_left = LeftShift{31};
   for (const char* steps :
        {"add_bias; shift_left scale; multiply; shift_right 31 half_up; saturate 32; shift_right scale half_away; add_zero_point; saturate output; clamp",  // two roundings

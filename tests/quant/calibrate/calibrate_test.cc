@@ -47,11 +47,11 @@ emu::Target joint(emu::Target target) {
 }
 
 // x [1,2,4,4] -> conv -> pool; conv + x -> sum; concat(pool, pool of sum) -> cat.
-struct Net {
+struct CalibratedNet {
   SmallGraph small;
   ValueId x, w, b, conv, pool, k, scaled, sum, pool2, cat;
 
-  Net() {
+  CalibratedNet() {
     x = small.input("x", {1, 2, 4, 4});
     w = small.constant("w", random_tensor({2, 2, 1, 1}, 3));
     b = small.constant("b", {{2}, {0.25F, -0.5F}});
@@ -70,7 +70,7 @@ InputSet random_inputs(size_t count) {
   return {count, [](size_t i) { return std::vector<FloatTensor>{random_tensor({1, 2, 4, 4}, static_cast<uint32_t>(i) + 50)}; }};
 }
 
-const TensorQuantization& at(const Quantized& quantized, ValueId id) {
+const TensorQuantization& quantization_at(const Quantized& quantized, ValueId id) {
   return quantized.tensors[id].value();
 }
 
@@ -81,79 +81,79 @@ float largest(const std::vector<float>& values) {
 }
 
 TEST(Calibrate, MeasuresTheInputWithItsOwnRule) {
-  const Net net;
+  const CalibratedNet net;
   const Quantized quantized = calibrate(net.small.graph, symmetric_target(), random_inputs(5), {});
   float range = 0;
   for (size_t i = 0; i < 5; ++i) range = std::max(range, largest(random_tensor({1, 2, 4, 4}, static_cast<uint32_t>(i) + 50).data));
-  EXPECT_EQ(at(quantized, net.x).scale, (std::vector<float>{static_cast<float>(2.0 * static_cast<double>(range) / 255)}));
-  EXPECT_EQ(at(quantized, net.x).state, State::activated);
-  EXPECT_EQ(at(quantized, net.x).provenance, "minmax over 5 inputs");
+  EXPECT_EQ(quantization_at(quantized, net.x).scale, (std::vector<float>{static_cast<float>(2.0 * static_cast<double>(range) / 255)}));
+  EXPECT_EQ(quantization_at(quantized, net.x).state, State::activated);
+  EXPECT_EQ(quantization_at(quantized, net.x).provenance, "minmax over 5 inputs");
 }
 
 TEST(Calibrate, GivesWeightsAScalePerOutputChannelAndBiasesTheProduct) {
-  const Net net;
+  const CalibratedNet net;
   const Quantized quantized = calibrate(net.small.graph, symmetric_target(), random_inputs(3), {});
-  const TensorQuantization& w = at(quantized, net.w);
+  const TensorQuantization& w = quantization_at(quantized, net.w);
   const std::vector<float>& values = net.small.graph.value(net.w).constant->data;
   ASSERT_EQ(w.scale.size(), 2U);
   for (size_t o = 0; o < 2; ++o) EXPECT_EQ(w.scale[o], static_cast<float>(2.0 * static_cast<double>(largest({values[2 * o], values[2 * o + 1]})) / 255));
   EXPECT_EQ(w.axis, 0);
   EXPECT_EQ(w.round, emu::Round::half_down);
-  const TensorQuantization& b = at(quantized, net.b);
-  EXPECT_EQ(b.scale, (std::vector<float>{at(quantized, net.x).scale[0] * w.scale[0], at(quantized, net.x).scale[0] * w.scale[1]}));
+  const TensorQuantization& b = quantization_at(quantized, net.b);
+  EXPECT_EQ(b.scale, (std::vector<float>{quantization_at(quantized, net.x).scale[0] * w.scale[0], quantization_at(quantized, net.x).scale[0] * w.scale[1]}));
   EXPECT_EQ(b.state, State::passive);
   EXPECT_EQ(b.storage.high, int64_t{1} << 30);
 }
 
 TEST(Calibrate, MovedWordsTakeTheQuantizationOfTheirSource) {
-  const Net net;
+  const CalibratedNet net;
   const Quantized quantized = calibrate(net.small.graph, symmetric_target(), random_inputs(3), {});
-  EXPECT_EQ(at(quantized, net.pool).scale, at(quantized, net.conv).scale);
-  EXPECT_EQ(at(quantized, net.pool).state, State::overlapped);
-  EXPECT_EQ(at(quantized, net.pool).root, net.conv);
-  EXPECT_EQ(at(quantized, net.pool).provenance, "shared with 'conv' (max_pool)");
-  EXPECT_NE(at(quantized, net.cat).scale, at(quantized, net.pool).scale) << "concat requantizes on this target";
+  EXPECT_EQ(quantization_at(quantized, net.pool).scale, quantization_at(quantized, net.conv).scale);
+  EXPECT_EQ(quantization_at(quantized, net.pool).state, State::overlapped);
+  EXPECT_EQ(quantization_at(quantized, net.pool).root, net.conv);
+  EXPECT_EQ(quantization_at(quantized, net.pool).provenance, "shared with 'conv' (max_pool)");
+  EXPECT_NE(quantization_at(quantized, net.cat).scale, quantization_at(quantized, net.pool).scale) << "concat requantizes on this target";
 }
 
 TEST(Calibrate, JointInputsTakeTheLargestScaleOfTheirGroup) {
-  const Net net;
+  const CalibratedNet net;
   const Quantized apart = calibrate(net.small.graph, symmetric_target(), random_inputs(3), {});
   const Quantized together = calibrate(net.small.graph, joint(symmetric_target()), random_inputs(3), {});
-  EXPECT_EQ(at(together, net.x).scale[0], std::max(at(apart, net.x).scale[0], at(apart, net.scaled).scale[0]));
-  EXPECT_EQ(at(together, net.x).scale, at(together, net.scaled).scale);
+  EXPECT_EQ(quantization_at(together, net.x).scale[0], std::max(quantization_at(apart, net.x).scale[0], quantization_at(apart, net.scaled).scale[0]));
+  EXPECT_EQ(quantization_at(together, net.x).scale, quantization_at(together, net.scaled).scale);
   // conv -> pool -> cat <- pool2 <- sum: one group through the chains.
-  const float expected = std::max({at(apart, net.conv).scale[0], at(apart, net.sum).scale[0], at(apart, net.cat).scale[0]});
-  for (const ValueId id : {net.conv, net.pool, net.sum, net.pool2, net.cat}) EXPECT_EQ(at(together, id).scale[0], expected) << net.small.graph.value(id).name;
+  const float expected = std::max({quantization_at(apart, net.conv).scale[0], quantization_at(apart, net.sum).scale[0], quantization_at(apart, net.cat).scale[0]});
+  for (const ValueId id : {net.conv, net.pool, net.sum, net.pool2, net.cat}) EXPECT_EQ(quantization_at(together, id).scale[0], expected) << net.small.graph.value(id).name;
   size_t roots = 0;
-  for (const ValueId id : {net.conv, net.pool, net.sum, net.pool2, net.cat}) roots += at(together, id).state == State::activated ? 1 : 0;
+  for (const ValueId id : {net.conv, net.pool, net.sum, net.pool2, net.cat}) roots += quantization_at(together, id).state == State::activated ? 1 : 0;
   EXPECT_EQ(roots, 1U);
 }
 
 TEST(Calibrate, JointAsymmetricInputsTakeTheUnionOfTheRanges) {
-  const Net net;
+  const CalibratedNet net;
   const Quantized apart = calibrate(net.small.graph, asymmetric_target(), random_inputs(3), {});
   const Quantized together = calibrate(net.small.graph, joint(asymmetric_target()), random_inputs(3), {});
   const auto range = [](const TensorQuantization& own) {
     return std::pair(own.scale[0] * static_cast<float>(own.storage.low - own.zero_point), own.scale[0] * static_cast<float>(own.storage.high - own.zero_point));
   };
-  const auto x = range(at(apart, net.x)), scaled = range(at(apart, net.scaled)), both = range(at(together, net.x));
-  EXPECT_NEAR(both.first, std::min(x.first, scaled.first), at(together, net.x).scale[0]);
-  EXPECT_NEAR(both.second, std::max(x.second, scaled.second), at(together, net.x).scale[0]);
-  EXPECT_EQ(at(together, net.x).zero_point, at(together, net.scaled).zero_point);
+  const auto x = range(quantization_at(apart, net.x)), scaled = range(quantization_at(apart, net.scaled)), both = range(quantization_at(together, net.x));
+  EXPECT_NEAR(both.first, std::min(x.first, scaled.first), quantization_at(together, net.x).scale[0]);
+  EXPECT_NEAR(both.second, std::max(x.second, scaled.second), quantization_at(together, net.x).scale[0]);
+  EXPECT_EQ(quantization_at(together, net.x).zero_point, quantization_at(together, net.scaled).zero_point);
 }
 
 TEST(Calibrate, ZeroPointsOfSignedGridsCountFromTheLowestCode) {
   emu::Target target = asymmetric_target();
   target.storage.input = target.storage.activation = {emu::kS8, -128, 127};
-  const Net net;
+  const CalibratedNet net;
   const Quantized unsigned_words = calibrate(net.small.graph, asymmetric_target(), random_inputs(3), {});
   const Quantized signed_words = calibrate(net.small.graph, target, random_inputs(3), {});
-  EXPECT_EQ(at(signed_words, net.x).zero_point, at(unsigned_words, net.x).zero_point - 128);
-  EXPECT_EQ(at(signed_words, net.conv).zero_point, -128);  // behind a Relu
+  EXPECT_EQ(quantization_at(signed_words, net.x).zero_point, quantization_at(unsigned_words, net.x).zero_point - 128);
+  EXPECT_EQ(quantization_at(signed_words, net.conv).zero_point, -128);  // behind a Relu
 }
 
 TEST(Calibrate, DoesNotDependOnTheNumberOfThreads) {
-  const Net net;
+  const CalibratedNet net;
   for (const char* observer : {"minmax", "percentile", "kl", "mse"}) {
     CalibrateOptions one, four;
     one.observer = four.observer = observer;
@@ -173,7 +173,7 @@ TEST(Calibrate, DoesNotDependOnTheNumberOfThreads) {
 }
 
 TEST(Calibrate, NamesTheTensorAndTheInputThatIsNotFinite) {
-  const Net net;
+  const CalibratedNet net;
   const InputSet inputs = {4, [](size_t i) {
                              std::vector<FloatTensor> tensors = {random_tensor({1, 2, 4, 4}, 7)};
                              if (i == 2) tensors[0].data[5] = std::numeric_limits<float>::infinity();
@@ -201,7 +201,7 @@ TEST(Calibrate, NamesTheActivationThatOverflows) {
 }
 
 TEST(Calibrate, RefusesMissingAndMisshapenInputs) {
-  const Net net;
+  const CalibratedNet net;
   EXPECT_THROW(calibrate(net.small.graph, symmetric_target(), random_inputs(0), {}), InputError);
   const InputSet wrong = {1, [](size_t) { return std::vector<FloatTensor>{random_tensor({1, 2, 4, 5}, 1)}; }};
   EXPECT_THROW(calibrate(net.small.graph, symmetric_target(), wrong, {}), InputError);
@@ -213,22 +213,22 @@ TEST(Calibrate, RefusesMissingAndMisshapenInputs) {
 }
 
 TEST(Calibrate, SaysWhereABiasLeavesItsStorage) {
-  Net net;
+  CalibratedNet net;
   net.small.graph.values[net.w].constant->data = {0, 0, 0.5F, 0.25F};  // a dead channel: the least scale, so its bias is far outside
   net.small.graph.values[net.b].constant->data = {1000.0F, -0.5F};
   const Quantized quantized = calibrate(net.small.graph, symmetric_target(), random_inputs(2), {});
-  EXPECT_NE(at(quantized, net.b).provenance.find("warning: 1 of 2 values saturate"), std::string::npos) << at(quantized, net.b).provenance;
-  EXPECT_EQ(quantize(*quantized.graph.value(net.b).constant, at(quantized, net.b))[0], int64_t{1} << 30);
+  EXPECT_NE(quantization_at(quantized, net.b).provenance.find("warning: 1 of 2 values saturate"), std::string::npos) << quantization_at(quantized, net.b).provenance;
+  EXPECT_EQ(quantize(*quantized.graph.value(net.b).constant, quantization_at(quantized, net.b))[0], int64_t{1} << 30);
 }
 
 TEST(Calibrate, ActivationsThatAreAlwaysZeroHaveTheLeastScale) {
-  const Net net;
+  const CalibratedNet net;
   const InputSet zeros = {2, [](size_t) { return std::vector<FloatTensor>{FloatTensor(Shape{1, 2, 4, 4})}; }};
   for (const char* observer : {"minmax", "percentile", "kl", "mse"}) {
     CalibrateOptions options;
     options.observer = observer;
     const Quantized quantized = calibrate(net.small.graph, symmetric_target(), zeros, options);
-    EXPECT_EQ(at(quantized, net.x).scale[0], 1e-8F) << observer;
+    EXPECT_EQ(quantization_at(quantized, net.x).scale[0], 1e-8F) << observer;
   }
 }
 
@@ -243,9 +243,9 @@ TEST(Calibrate, GivesEveryReaderOfAConstantItsOwn) {
   const Quantized quantized = calibrate(small.graph, symmetric_target(), inputs, {});
   const Node& second = quantized.graph.nodes[1];
   EXPECT_NE(second.inputs[2], b);
-  EXPECT_EQ(at(quantized, second.inputs[2]).scale[0], at(quantized, first).scale[0] * at(quantized, second.inputs[1]).scale[0]);
-  EXPECT_EQ(at(quantized, b).scale[0], at(quantized, x).scale[0] * at(quantized, w).scale[0]);
-  EXPECT_EQ(at(quantized, w).axis, 1);
+  EXPECT_EQ(quantization_at(quantized, second.inputs[2]).scale[0], quantization_at(quantized, first).scale[0] * quantization_at(quantized, second.inputs[1]).scale[0]);
+  EXPECT_EQ(quantization_at(quantized, b).scale[0], quantization_at(quantized, x).scale[0] * quantization_at(quantized, w).scale[0]);
+  EXPECT_EQ(quantization_at(quantized, w).axis, 1);
 }
 
 // A chip that cuts twice stores its bias after the first cut. In the accumulator's own steps this one would saturate at 32767 of them.
@@ -257,11 +257,11 @@ TEST(Calibrate, BiasesBehindAFirstCutAreInTheStepsThatItLeaves) {
   const std::vector<FloatTensor> input{{{1, 1, 1, 2}, {1, -1}}};
   const emu::Target target = emu::load_target(std::string(ASSAY_SOURCE_DIR) + "/emu/targets/icraft_buyi_int16.toml");
   const Quantized quantized = calibrate(small.graph, target, {1, [&](size_t) { return input; }}, {});
-  const TensorQuantization& own = at(quantized, b);
+  const TensorQuantization& own = quantization_at(quantized, b);
   const emu::Program program = lower(quantized).program;
   const int first = program.scales.at(0).at(0).first.bits;
   EXPECT_GT(first, 0);
-  for (size_t c = 0; c < 2; ++c) EXPECT_EQ(own.scale[c], std::ldexp(at(quantized, x).scale[0] * at(quantized, w).scale[c], first));
+  for (size_t c = 0; c < 2; ++c) EXPECT_EQ(own.scale[c], std::ldexp(quantization_at(quantized, x).scale[0] * quantization_at(quantized, w).scale[c], first));
   EXPECT_EQ(own.provenance.find("saturate"), std::string::npos) << own.provenance;
   const std::vector<float> simulated = Simulator(quantized).run(input)[0].data, real = Executor(small.graph).run(input)[0].data;
   for (size_t i = 0; i < real.size(); ++i) EXPECT_NEAR(simulated[i], real[i], 1e-3) << i;
@@ -276,12 +276,12 @@ TEST(Calibrate, GroupedTransposedWeightsHaveOneScale) {
   small.output(small.node("y", op, {x, w}, {1, 6, 2, 2}));
   const InputSet inputs = {1, [](size_t) { return std::vector<FloatTensor>{random_tensor({1, 4, 2, 2}, 2)}; }};
   const Quantized quantized = calibrate(small.graph, symmetric_target(), inputs, {});
-  EXPECT_EQ(at(quantized, w).scale.size(), 1U);
-  EXPECT_FALSE(at(quantized, w).axis.has_value());
+  EXPECT_EQ(quantization_at(quantized, w).scale.size(), 1U);
+  EXPECT_FALSE(quantization_at(quantized, w).axis.has_value());
 }
 
 TEST(ToJson, IsSortedAndWritesTheShortestDecimals) {
-  const Net net;
+  const CalibratedNet net;
   Quantized quantized = calibrate(net.small.graph, symmetric_target(), random_inputs(2), {});
   quantized.tensors[net.x]->scale = {0.1F};
   const std::string text = to_json(quantized);

@@ -16,7 +16,7 @@ using nlohmann::json;
 
 const std::string kFolder = ASSAY_SHARED_DIR "/ppq/vectors/observer/";
 
-#define SKIP_WITHOUT_VECTORS() \
+#define SKIP_WITHOUT_OBSERVERS() \
   if (!std::filesystem::exists(kFolder)) GTEST_SKIP() << "recorded PPQ observers are not here: " << kFolder
 
 // "sym8narrow" ... as the recorder named them.
@@ -44,7 +44,7 @@ ScaleAndOffset observe(RangeObserver& observer, const vectors::FloatTensor& tens
 }
 
 TEST(Observers, EqualPpqsRecordedScalesAndOffsetsBitForBit) {
-  SKIP_WITHOUT_VECTORS();
+  SKIP_WITHOUT_OBSERVERS();
   size_t checked = 0, skipped = 0;
   const json recorded = json::parse(vectors::read_file(kFolder + "observers.json"));
   for (const auto& [name, entry] : recorded.items()) {
@@ -69,7 +69,7 @@ TEST(Observers, EqualPpqsRecordedScalesAndOffsetsBitForBit) {
       }
       const auto observer = make_observer(method, grid);
       const ScaleAndOffset found = observe(*observer, tensor);
-      const float scale = test::float_of_hex(expected.at("scale_hex").get<std::string>());
+      const float scale = csv::float_of_hex(expected.at("scale_hex").get<std::string>());
       EXPECT_EQ(std::bit_cast<uint32_t>(found.scale), std::bit_cast<uint32_t>(scale)) << name << " " << key << ": " << found.scale << ", PPQ " << scale;
       EXPECT_EQ(static_cast<double>(found.offset), expected.at("offset").get<double>()) << name << " " << key;
       ++checked;
@@ -80,7 +80,7 @@ TEST(Observers, EqualPpqsRecordedScalesAndOffsetsBitForBit) {
 }
 
 TEST(Observers, CountTheSameHistogramsAsPpq) {
-  SKIP_WITHOUT_VECTORS();
+  SKIP_WITHOUT_OBSERVERS();
   size_t checked = 0;
   const json recorded = json::parse(vectors::read_file(kFolder + "observers.json"));
   for (const auto& [name, entry] : recorded.items()) {
@@ -108,7 +108,7 @@ TEST(Observers, CountTheSameHistogramsAsPpq) {
 }
 
 TEST(PerChannelScales, EqualPpqsBitForBit) {
-  SKIP_WITHOUT_VECTORS();
+  SKIP_WITHOUT_OBSERVERS();
   size_t checked = 0;
   const json recorded = json::parse(vectors::read_file(kFolder + "observers.json"));
   for (const auto& [name, entry] : recorded.items()) {
@@ -122,7 +122,7 @@ TEST(PerChannelScales, EqualPpqsBitForBit) {
       const json& scales = expected.at("scale_hex");
       ASSERT_EQ(found.size(), scales.size()) << name << " " << key;
       for (size_t i = 0; i < found.size(); ++i) {
-        const float scale = test::float_of_hex(scales[i].get<std::string>());
+        const float scale = csv::float_of_hex(scales[i].get<std::string>());
         EXPECT_EQ(std::bit_cast<uint32_t>(found[i]), std::bit_cast<uint32_t>(scale)) << name << " " << key << " channel " << i << ": " << found[i] << ", PPQ " << scale;
         ++checked;
       }

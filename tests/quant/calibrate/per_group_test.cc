@@ -16,7 +16,7 @@ namespace {
 
 using test::random_tensor;
 
-emu::Target with(const std::string& name, emu::Granularity granularity, uint16_t group) {
+emu::Target with_groups(const std::string& name, emu::Granularity granularity, uint16_t group) {
   emu::Target target = emu::load_target(std::string(ASSAY_SOURCE_DIR) + "/emu/targets/" + name + ".toml");
   target.quantize.weight.granularity = granularity;
   target.quantize.weight.group = group;
@@ -34,15 +34,15 @@ Quantized digits(const emu::Target& target) {
 class PerGroup : public testing::TestWithParam<const char*> {};
 
 TEST_P(PerGroup, OfOneChannelIsPerChannel) {
-  EXPECT_EQ(lower(digits(with(GetParam(), emu::Granularity::per_group, 1))).program, lower(digits(with(GetParam(), emu::Granularity::per_channel, 0))).program);
+  EXPECT_EQ(lower(digits(with_groups(GetParam(), emu::Granularity::per_group, 1))).program, lower(digits(with_groups(GetParam(), emu::Granularity::per_channel, 0))).program);
 }
 
 TEST_P(PerGroup, OfAllChannelsIsPerTensor) {
-  EXPECT_EQ(lower(digits(with(GetParam(), emu::Granularity::per_group, 65535))).program, lower(digits(with(GetParam(), emu::Granularity::per_tensor, 0))).program);
+  EXPECT_EQ(lower(digits(with_groups(GetParam(), emu::Granularity::per_group, 65535))).program, lower(digits(with_groups(GetParam(), emu::Granularity::per_tensor, 0))).program);
 }
 
 TEST_P(PerGroup, InBetweenEachGroupHasTheGreatestScaleOfItsChannels) {
-  const Quantized channels = digits(with(GetParam(), emu::Granularity::per_channel, 0)), groups = digits(with(GetParam(), emu::Granularity::per_group, 3));
+  const Quantized channels = digits(with_groups(GetParam(), emu::Granularity::per_channel, 0)), groups = digits(with_groups(GetParam(), emu::Granularity::per_group, 3));
   const bool fits = channels.target.multiplier.form == emu::MultiplierForm::nearest;  // which moves scales a little
   size_t seen = 0;
   for (ValueId id = 0; id < channels.tensors.size(); ++id) {

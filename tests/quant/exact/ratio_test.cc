@@ -29,13 +29,13 @@ MultiplierRule rule(int bits, Round round = Round::half_away, int max_left = 31,
   return rule;
 }
 
-cpp_rational power(int exponent) {
+cpp_rational power_of_2(int exponent) {
   const cpp_int one = 1;
   return exponent >= 0 ? cpp_rational(cpp_int(one << exponent)) : cpp_rational(one, cpp_int(one << -exponent));
 }
 
 cpp_rational exact(const Ratio& ratio) {
-  cpp_rational value = power(ratio.exponent);
+  cpp_rational value = power_of_2(ratio.exponent);
   for (const double factor : ratio.numerator) value *= cpp_rational(factor);
   for (const double factor : ratio.denominator) value /= cpp_rational(factor);
   return value;
@@ -47,7 +47,7 @@ int fixed_right(const emu::Steps& steps) {
 }
 
 cpp_rational step_of(const QScale& scale, const emu::Steps& steps) {
-  return power(scale.left.bits - scale.right.bits - fixed_right(steps));
+  return power_of_2(scale.left.bits - scale.right.bits - fixed_right(steps));
 }
 
 cpp_int floor_of(const cpp_rational& value) {
@@ -208,14 +208,14 @@ TEST(Decompose, NarrowedRoundsTwice) {
     ASSERT_TRUE(scale) << problem;
     const cpp_rational ratio = exact({{value, 1.0F / 3}, {}});
     int e = 0;  // 2^(e-1) <= ratio < 2^e
-    while (ratio >= power(e)) ++e;
-    while (ratio < power(e - 1)) --e;
-    cpp_int wide = round_of(ratio * power(31 - e), Round::half_away);
+    while (ratio >= power_of_2(e)) ++e;
+    while (ratio < power_of_2(e - 1)) --e;
+    cpp_int wide = round_of(ratio * power_of_2(31 - e), Round::half_away);
     if (wide == cpp_int(1) << 31) wide >>= 1, ++e;
-    const cpp_int once = round_of(cpp_rational(wide) * power(-16), Round::half_up), most = (1 << 15) - 1;
+    const cpp_int once = round_of(cpp_rational(wide) * power_of_2(-16), Round::half_up), most = (1 << 15) - 1;
     EXPECT_EQ(cpp_int(scale->multiplier), once > most ? most : once);
     EXPECT_EQ(scale->right.bits - scale->left.bits, 15 - e);
-    unlike += cpp_int(scale->multiplier) != round_of(ratio * power(15 - e), Round::half_away) ? 1 : 0;
+    unlike += cpp_int(scale->multiplier) != round_of(ratio * power_of_2(15 - e), Round::half_away) ? 1 : 0;
     at_most += scale->multiplier == (1 << 15) - 1 ? 1 : 0;
   }
   EXPECT_GT(unlike + at_most, 0) << "no ratio here tells it from one rounding";
@@ -231,7 +231,7 @@ TEST(Decompose, FixedPointKeepsItsShift) {
     const auto scale = decompose({{value}, {}}, kSingle, own, problem);
     ASSERT_TRUE(scale) << problem;
     EXPECT_EQ(scale->right.bits, 15);
-    EXPECT_EQ(cpp_int(scale->multiplier), round_of(cpp_rational(value) * power(15), Round::half_up));
+    EXPECT_EQ(cpp_int(scale->multiplier), round_of(cpp_rational(value) * power_of_2(15), Round::half_up));
   }
   std::string problem;
   EXPECT_FALSE(decompose({{2.0}, {}}, kSingle, own, problem));
@@ -245,7 +245,7 @@ TEST(DecomposeTogether, GivesAllTheShiftOfTheGreatest) {
   ASSERT_EQ(scales.size(), 3U) << problem;
   for (size_t i = 0; i < scales.size(); ++i) {
     EXPECT_EQ(scales[i].right, scales[0].right);
-    EXPECT_EQ(cpp_int(scales[i].multiplier), round_of(exact(ratios[i]) * power(scales[0].right.bits), Round::half_away)) << i;
+    EXPECT_EQ(cpp_int(scales[i].multiplier), round_of(exact(ratios[i]) * power_of_2(scales[0].right.bits), Round::half_away)) << i;
   }
   EXPECT_EQ(scales[0].multiplier, 49152);
 }

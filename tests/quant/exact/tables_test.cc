@@ -15,14 +15,14 @@ using emu::Round;
 std::vector<int64_t> table(const Operator& op, float input_scale, int64_t zx, float output_scale, int64_t zy, Round round = Round::half_even) {
   return function_table(op, {emu::kS8, {}, input_scale, zx, output_scale, zy, -128, 127, round});
 }
-int64_t at(const std::vector<int64_t>& entries, int q) {
+int64_t entry_of(const std::vector<int64_t>& entries, int q) {
   return entries.at(static_cast<size_t>(q + 128));
 }
 
 TEST(FunctionTable, SigmoidHasThePublishedValues) {
   const auto t = table(Unary{Function::sigmoid, 0, 0}, 0.1F, 0, 0x1p-8F, -128, Round::half_away);
   const std::vector<std::pair<int, int64_t>> published = {{-128, -128}, {-64, -128}, {-1, -6}, {0, 0}, {1, 6}, {64, 127}, {127, 127}};
-  for (const auto& [q, y] : published) EXPECT_EQ(at(t, q), y) << q;
+  for (const auto& [q, y] : published) EXPECT_EQ(entry_of(t, q), y) << q;
 }
 
 // The source's own steps, in long double: none of these functions comes near a tie.
@@ -62,13 +62,13 @@ TEST(FunctionTable, SeesTiesOfRationalFunctionsExactly) {
   for (const auto& [round, expected] : std::vector<std::pair<Round, std::vector<int64_t>>>{
            {Round::half_even, {-2, 0, 0, 2}}, {Round::half_up, {-1, 0, 1, 2}}, {Round::half_away, {-2, -1, 1, 2}}, {Round::half_down, {-2, -1, 0, 1}}}) {
     const auto t = table(LeakyRelu{1.0F}, 0.3F, 0, 0.6F, 0, round);
-    EXPECT_EQ((std::vector<int64_t>{at(t, -3), at(t, -1), at(t, 1), at(t, 3)}), expected) << to_string(round);
+    EXPECT_EQ((std::vector<int64_t>{entry_of(t, -3), entry_of(t, -1), entry_of(t, 1), entry_of(t, 3)}), expected) << to_string(round);
   }
   // hard_swish at x = 3/2: 1.5 * 4.5 / 6 = 1.125, half-way between 2 and 2.5 steps of 0.5: 2.25 steps; at scale 0.25: 4.5.
-  EXPECT_EQ(at(table(Unary{Function::hard_swish, 0, 0}, 0.5F, 0, 0.25F, 0, Round::half_even), 3), 4);
-  EXPECT_EQ(at(table(Unary{Function::hard_swish, 0, 0}, 0.5F, 0, 0.25F, 0, Round::half_up), 3), 5);
-  EXPECT_EQ(at(table(Unary{Function::reciprocal, 0, 0}, 1.0F, 0, 1.0F, 0, Round::half_up), 2), 1);
-  EXPECT_EQ(at(table(Unary{Function::reciprocal, 0, 0}, 1.0F, 0, 1.0F, 0, Round::half_even), 2), 0);
+  EXPECT_EQ(entry_of(table(Unary{Function::hard_swish, 0, 0}, 0.5F, 0, 0.25F, 0, Round::half_even), 3), 4);
+  EXPECT_EQ(entry_of(table(Unary{Function::hard_swish, 0, 0}, 0.5F, 0, 0.25F, 0, Round::half_up), 3), 5);
+  EXPECT_EQ(entry_of(table(Unary{Function::reciprocal, 0, 0}, 1.0F, 0, 1.0F, 0, Round::half_up), 2), 1);
+  EXPECT_EQ(entry_of(table(Unary{Function::reciprocal, 0, 0}, 1.0F, 0, 1.0F, 0, Round::half_even), 2), 0);
 }
 
 TEST(FunctionTable, AgreesWithLongDoubleForEveryFunction) {
@@ -83,27 +83,27 @@ TEST(FunctionTable, AgreesWithLongDoubleForEveryFunction) {
       const float real = function_value(op, x);
       if (!std::isfinite(real)) continue;  // outside the domain: the next test
       const double steps = static_cast<double>(real) / 0.0411F;
-      const double entry = static_cast<double>(at(t, q) + 7);
+      const double entry = static_cast<double>(entry_of(t, q) + 7);
       EXPECT_LT(std::fabs(entry - std::min(std::max(steps, -121.0), 134.0)), 0.5 + 1e-3) << static_cast<int>(function) << " at " << q;
     }
   }
 }
 
 TEST(FunctionTable, ClampsOutsideTheDomain) {
-  EXPECT_EQ(at(table(Unary{Function::log, 0, 0}, 0.1F, 0, 0.1F, 5), 0), -128);
-  EXPECT_EQ(at(table(Unary{Function::log, 0, 0}, 0.1F, 0, 0.1F, 5), -50), -128);
-  EXPECT_EQ(at(table(Unary{Function::sqrt, 0, 0}, 0.1F, 0, 0.1F, 5), -50), 5);
-  EXPECT_EQ(at(table(Unary{Function::reciprocal, 0, 0}, 0.1F, 0, 0.1F, 5), 0), 127);
-  EXPECT_EQ(at(table(Unary{Function::exp, 0, 0}, 1e30F, 0, 0.1F, 5), 127), 127) << "overflow of the exponential itself";
-  EXPECT_EQ(at(table(Unary{Function::exp, 0, 0}, 1e30F, 0, 0.1F, 5), -128), 5);
-  EXPECT_EQ(at(table(Unary{Function::mish, 0, 0}, 1e30F, 0, 0.1F, 5), -128), 5);
-  EXPECT_EQ(at(table(Unary{Function::gelu, 0, 0}, 1e6F, 0, 0.1F, 5), -128), 5);
+  EXPECT_EQ(entry_of(table(Unary{Function::log, 0, 0}, 0.1F, 0, 0.1F, 5), 0), -128);
+  EXPECT_EQ(entry_of(table(Unary{Function::log, 0, 0}, 0.1F, 0, 0.1F, 5), -50), -128);
+  EXPECT_EQ(entry_of(table(Unary{Function::sqrt, 0, 0}, 0.1F, 0, 0.1F, 5), -50), 5);
+  EXPECT_EQ(entry_of(table(Unary{Function::reciprocal, 0, 0}, 0.1F, 0, 0.1F, 5), 0), 127);
+  EXPECT_EQ(entry_of(table(Unary{Function::exp, 0, 0}, 1e30F, 0, 0.1F, 5), 127), 127) << "overflow of the exponential itself";
+  EXPECT_EQ(entry_of(table(Unary{Function::exp, 0, 0}, 1e30F, 0, 0.1F, 5), -128), 5);
+  EXPECT_EQ(entry_of(table(Unary{Function::mish, 0, 0}, 1e30F, 0, 0.1F, 5), -128), 5);
+  EXPECT_EQ(entry_of(table(Unary{Function::gelu, 0, 0}, 1e6F, 0, 0.1F, 5), -128), 5);
 }
 
 TEST(FunctionTable, KeepsTheStoragesLimits) {
   const auto t = function_table(Unary{Function::neg, 0, 0}, {emu::kS8, {}, 1, 0, 1, 0, -127, 127, Round::half_even});
-  EXPECT_EQ(at(t, 127), -127);
-  EXPECT_EQ(at(t, -128), 127);
+  EXPECT_EQ(entry_of(t, 127), -127);
+  EXPECT_EQ(entry_of(t, -128), 127);
 }
 
 TEST(FunctionTable, InterpolatedTablesEndOneBeyondTheLastWord) {
@@ -116,10 +116,10 @@ TEST(FunctionTable, InterpolatedTablesEndOneBeyondTheLastWord) {
 
 TEST(FunctionTable, ClipAndReluCut) {
   const auto t = table(Clip{-1, 2}, 0.5F, 0, 0.5F, 0);
-  EXPECT_EQ(at(t, -9), -2);
-  EXPECT_EQ(at(t, 3), 3);
-  EXPECT_EQ(at(t, 9), 4);
-  EXPECT_EQ(at(table(Relu{}, 0.5F, 0, 0.5F, -10), -3), -10);
+  EXPECT_EQ(entry_of(t, -9), -2);
+  EXPECT_EQ(entry_of(t, 3), 3);
+  EXPECT_EQ(entry_of(t, 9), 4);
+  EXPECT_EQ(entry_of(table(Relu{}, 0.5F, 0, 0.5F, -10), -3), -10);
 }
 
 TEST(ExponentialTable, FallsFromAllOnes) {

@@ -12,7 +12,7 @@ const emu::Steps kSteps = emu::parse_steps("shift_right first half_up; saturate 
 const BiasWords kNoBias{{}, {emu::IntType{16, true}, -32767, 32767}, emu::Round::half_away};
 
 // A multiplier of 8 bits, second cuts of 8 to 16 and first cuts of at most 5.
-emu::MultiplierRule rule() {
+emu::MultiplierRule two_cuts_rule() {
   emu::MultiplierRule rule;
   rule.form = emu::MultiplierForm::nearest;
   rule.bits = 8, rule.min_right = {8}, rule.max_right = {16}, rule.max_first = {5};
@@ -23,9 +23,9 @@ long double value_of(const emu::QScale& scale) {
   return std::ldexp(static_cast<long double>(scale.multiplier), -(scale.first.bits + scale.right.bits));
 }
 
-std::vector<emu::QScale> scales(const std::vector<Ratio>& ratios, const BiasWords& bias) {
+std::vector<emu::QScale> scales_of(const std::vector<Ratio>& ratios, const BiasWords& bias) {
   std::string problem;
-  const auto found = two_cut_scales(ratios, bias, kSteps, rule(), problem);
+  const auto found = two_cut_scales(ratios, bias, kSteps, two_cuts_rule(), problem);
   EXPECT_EQ(problem, "");
   return found;
 }
@@ -34,7 +34,7 @@ TEST(TwoCuts, EachScaleIsTheNearestOfAllLegalPairs) {
   std::mt19937_64 words(7);
   for (int i = 0; i < 300; ++i) {
     const double s_x = 0.01 + static_cast<double>(words() % 1000) / 1000, s_w = std::ldexp(1 + static_cast<double>(words() % 1000) / 1000, -1 - static_cast<int>(words() % 12));
-    const auto found = scales({{{s_x, s_w}, {1.0}}}, kNoBias);
+    const auto found = scales_of({{{s_x, s_w}, {1.0}}}, kNoBias);
     ASSERT_EQ(found.size(), 1U);
     const long double exact = static_cast<long double>(s_x) * s_w;
     long double least = 1;
@@ -51,7 +51,7 @@ TEST(TwoCuts, EachScaleIsTheNearestOfAllLegalPairs) {
 TEST(TwoCuts, TheFirstCutIsOneForAllChannels) {
   // 200 * 2^-19 needs a first cut of 3; 201 * 2^-12 none, but gets the same, its second cut of 9 being legal; the value is unchanged.
   const std::vector<Ratio> ratios{{{std::ldexp(201.0, -19), 1.0}, {1.0}}, {{std::ldexp(201.0, -12), 1.0}, {1.0}}};
-  const auto found = scales(ratios, kNoBias);
+  const auto found = scales_of(ratios, kNoBias);
   ASSERT_EQ(found.size(), 2U);
   EXPECT_EQ(found[0].first.bits, 3);
   EXPECT_EQ(found[1].first.bits, 3);
@@ -66,16 +66,16 @@ TEST(TwoCuts, TheFirstCutMakesRoomForTheBias) {
   const Ratio ratio{{0.01, 0.01}, {1.0 / 16}};
   BiasWords bias = kNoBias;
   bias.values = {10.0F};
-  EXPECT_EQ(scales({ratio}, bias)[0].first.bits, 2);
+  EXPECT_EQ(scales_of({ratio}, bias)[0].first.bits, 2);
   bias.values = {3.0F};
-  EXPECT_EQ(scales({ratio}, bias)[0].first.bits, 0);
+  EXPECT_EQ(scales_of({ratio}, bias)[0].first.bits, 0);
 }
 
 TEST(TwoCuts, ALargeRatioOfOneChannelLimitsTheCutThatAnotherNeeds) {
   // 255 * 2^-8 leaves no room for a first cut, whatever the other channel's bias.
   BiasWords bias = kNoBias;
   bias.values = {0.0F, 10.0F};
-  const auto found = scales({{{std::ldexp(255.0, -8), 1.0}, {1.0}}, {{0.01, 0.01}, {1.0 / 16}}}, bias);
+  const auto found = scales_of({{{std::ldexp(255.0, -8), 1.0}, {1.0}}, {{0.01, 0.01}, {1.0 / 16}}}, bias);
   ASSERT_EQ(found.size(), 2U);
   EXPECT_EQ(found[0].first.bits, 0);
   EXPECT_EQ(found[1].first.bits, 0);
@@ -84,7 +84,7 @@ TEST(TwoCuts, ALargeRatioOfOneChannelLimitsTheCutThatAnotherNeeds) {
 
 TEST(TwoCuts, ARatioBeyondTheLargestPairIsRefusedInWords) {
   std::string problem;
-  EXPECT_TRUE(two_cut_scales({{{2.0, 1.0}, {1.0}}}, kNoBias, kSteps, rule(), problem).empty());
+  EXPECT_TRUE(two_cut_scales({{{2.0, 1.0}, {1.0}}}, kNoBias, kSteps, two_cuts_rule(), problem).empty());
   EXPECT_NE(problem.find("too large for a multiplier of 8 bits"), std::string::npos) << problem;
 }
 

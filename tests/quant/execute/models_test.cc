@@ -31,7 +31,7 @@ std::string sample_name(size_t index) {
 }
 
 // The largest difference, relative to the tensor's largest value.
-float difference(const FloatTensor& found, const FloatTensor& expected) {
+float largest_difference(const FloatTensor& found, const FloatTensor& expected) {
   if (found.data.size() != expected.data.size()) return HUGE_VALF;
   float largest = 0, worst = 0;
   for (size_t i = 0; i < found.size(); ++i) {
@@ -91,7 +91,7 @@ class RealModels : public testing::TestWithParam<Model> {
         const std::string& output = graph_.value(graph_.outputs[k]).name;
         const FloatTensor expected = read_tensor(kModels + "expected/" + name_ + "/" + sample_name(i) + "/" + output + ".npy");
         EXPECT_EQ(outputs[k].shape, expected.shape) << output;
-        EXPECT_LE(difference(outputs[k], expected), kTolerance) << output << " of input " << i;
+        EXPECT_LE(largest_difference(outputs[k], expected), kTolerance) << output << " of input " << i;
       }
     }
   }
@@ -120,7 +120,7 @@ TEST_P(ModelsWithIntermediates, GiveOnnxRuntimesIntermediateTensors) {
     const auto expected = recorded.find(graph_.value(id).name);
     if (expected == recorded.end()) return;
     ++compared;
-    EXPECT_LE(difference(tensor, expected->second), kTolerance) << expected->first;
+    EXPECT_LE(largest_difference(tensor, expected->second), kTolerance) << expected->first;
   });
   EXPECT_GE(2 * compared, graph_.nodes.size()) << "of " << graph_.nodes.size() << " nodes only " << compared << " have a recorded tensor";
 }

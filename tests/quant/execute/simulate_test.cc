@@ -23,12 +23,12 @@ TensorQuantization step(float scale, emu::Round round = emu::Round::half_even) {
 }
 
 // x -> conv (relu) -> pad -> y, in steps of powers of two: every product is exact.
-struct Net {
+struct SimulatedNet {
   SmallGraph small;
   ValueId x, w, b, conv, pad;
   Quantized quantized;
 
-  explicit Net(emu::Round round = emu::Round::half_even) {
+  explicit SimulatedNet(emu::Round round = emu::Round::half_even) {
     x = small.input("x", {1, 1, 2, 2});
     w = small.constant("w", {{1, 1, 1, 1}, {0.7F}});
     b = small.constant("b", {{1}, {0.3F}});
@@ -46,7 +46,7 @@ struct Net {
 };
 
 TEST(Simulator, QuantizesInputsParametersAndEveryValue) {
-  const Net net;
+  const SimulatedNet net;
   const Simulator simulator(net.quantized);
   EXPECT_EQ(simulator.baked_graph().value(net.w).constant->data, (std::vector<float>{0.75F}));
   EXPECT_EQ(simulator.baked_graph().value(net.b).constant->data, (std::vector<float>{0.25F}));
@@ -60,7 +60,7 @@ TEST(Simulator, QuantizesInputsParametersAndEveryValue) {
 }
 
 TEST(Simulator, LeavesTheOriginalParametersAlone) {
-  const Net net;
+  const SimulatedNet net;
   const Simulator simulator(net.quantized);
   EXPECT_EQ(net.quantized.graph.value(net.w).constant->data, (std::vector<float>{0.7F}));
 }
@@ -85,7 +85,7 @@ TEST(Simulator, DoesNotRoundMovedValuesAgain) {
 }
 
 TEST(Simulator, IsTheExecutorWhereNothingIsQuantized) {
-  Net net;
+  SimulatedNet net;
   for (auto& own : net.quantized.tensors) own.reset();
   const FloatTensor x = random_tensor({1, 1, 2, 2}, 4);
   EXPECT_EQ(Simulator(net.quantized).run({x}), Executor(net.small.graph).run({x}));

@@ -7,10 +7,6 @@
 namespace assay::quant::testing_onnx {
 namespace {
 
-void expect_in(const std::string& text, std::initializer_list<const char*> parts) {
-  for (const char* part : parts) EXPECT_NE(text.find(part), std::string::npos) << "no \"" << part << "\" in: " << text;
-}
-
 SmallModel relu(int64_t opset = 13) {
   SmallModel model(opset);
   model.input("x", {2}).output("y").node("Relu", {"x"}, {"y"});

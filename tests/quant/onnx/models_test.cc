@@ -14,7 +14,7 @@
 namespace assay::quant {
 namespace {
 
-const std::string kModels = std::string(ASSAY_SHARED_DIR) + "/models/";
+const std::string kModelsDir = std::string(ASSAY_SHARED_DIR) + "/models/";
 
 struct Wanted {
   std::string name;
@@ -63,12 +63,12 @@ std::map<std::string, Shape> npz_shapes(const std::string& path) {
 class Models : public testing::TestWithParam<Wanted> {
  protected:
   void SetUp() override {
-    if (!std::filesystem::exists(kModels)) GTEST_SKIP() << "the development models are not here: " << kModels;
+    if (!std::filesystem::exists(kModelsDir)) GTEST_SKIP() << "the development models are not here: " << kModelsDir;
   }
   Graph import() const {
     ImportOptions options;
     if (!GetParam().shape.empty()) options.shapes[""] = GetParam().shape;
-    return import_onnx(kModels + "onnx/" + GetParam().name + ".onnx", options);
+    return import_onnx(kModelsDir + "onnx/" + GetParam().name + ".onnx", options);
   }
 };
 
@@ -79,7 +79,7 @@ std::map<std::string, Shape> shapes_of(const Graph& graph) {
 }
 
 TEST_P(Models, HaveTheOutputsThatTheFileSays) {
-  const auto all = nlohmann::json::parse(slurp(kModels + "models.json"));
+  const auto all = nlohmann::json::parse(slurp(kModelsDir + "models.json"));
   for (const bool simplified : {false, true}) {
     Graph graph = import();
     if (simplified) simplify(graph);
@@ -97,7 +97,7 @@ TEST_P(Models, HaveTheOutputsThatTheFileSays) {
 }
 
 TEST_P(Models, HaveTheIntermediateShapesThatOnnxRuntimeComputed) {
-  const std::string folder = kModels + "expected/" + GetParam().name + "/";
+  const std::string folder = kModelsDir + "expected/" + GetParam().name + "/";
   std::map<std::string, Shape> expected;
   if (std::filesystem::exists(folder + "intermediates_000.npz")) {
     expected = npz_shapes(folder + "intermediates_000.npz");

@@ -40,10 +40,6 @@ SmallModel small_conv(const ConvOptions& options = {}) {
   return model;
 }
 
-void expect_in(const std::string& text, std::initializer_list<const char*> parts) {
-  for (const char* part : parts) EXPECT_NE(text.find(part), std::string::npos) << "no \"" << part << "\" in: " << text;
-}
-
 emu::Target integer_target() {
   return emu::load_target(std::string(ASSAY_SOURCE_DIR) + "/emu/targets/dsp_int8.toml");
 }

@@ -19,6 +19,11 @@
 
 namespace assay::quant::testing_onnx {
 
+// The text holds each of these parts.
+inline void expect_in(const std::string& text, std::initializer_list<const char*> parts) {
+  for (const char* part : parts) EXPECT_NE(text.find(part), std::string::npos) << "no \"" << part << "\" in: " << text;
+}
+
 // A folder of its own, removed in the end.
 class Folder {
  public:

@@ -11,13 +11,13 @@ namespace {
 
 using emu::parse_steps;
 
-emu::QScale q(int64_t multiplier, int left, int right) {
+emu::QScale integer_scale(int64_t multiplier, int left, int right) {
   return {multiplier, emu::LeftShift{static_cast<uint8_t>(left)}, emu::RightShift{static_cast<uint8_t>(right)}};
 }
 using Scales = std::vector<emu::QScale>;
 
 // One node on an input of shape {1, 2, 2, 2}.
-emu::Program one(const Operator& op, const Shape& shape, const TensorQuantization& in, const TensorQuantization& out, const emu::Target& target = real_target()) {
+emu::Program one_node(const Operator& op, const Shape& shape, const TensorQuantization& in, const TensorQuantization& out, const emu::Target& target = real_target()) {
   Net net(target);
   const ValueId x = net.input("x", {1, 2, 2, 2}, in);
   net.output(net.node("Node", op, {x}, shape, out));
@@ -38,9 +38,9 @@ TEST(LowerAdd, GivesTfLitesNumbersAndBits) {
   // A published vector: s1 0.05, s2 0.03, so 0.07, zero points -5, 7, -3.
   const emu::Program p = two(Arithmetic::add, quantization(0.05F, -5), quantization(0.03F, 7), quantization(0.07F, -3), real_target(), 5);
   const auto& add = only<emu::Add>(p);
-  EXPECT_EQ(p.scales[add.scale_a.index], (Scales{q(1073741824, 0, 0)}));
-  EXPECT_EQ(p.scales[add.scale_b.index], (Scales{q(1288490141, 0, 1)}));
-  EXPECT_EQ(p.scales[add.requant.scale.index], (Scales{q(1533916908, 0, 19)}));
+  EXPECT_EQ(p.scales[add.scale_a.index], (Scales{integer_scale(1073741824, 0, 0)}));
+  EXPECT_EQ(p.scales[add.scale_b.index], (Scales{integer_scale(1288490141, 0, 1)}));
+  EXPECT_EQ(p.scales[add.requant.scale.index], (Scales{integer_scale(1533916908, 0, 19)}));
   const auto y = emu::run(p, {emu::Tensor(emu::kS8, {5}, {0, 50, -128, 127, 33}), emu::Tensor(emu::kS8, {5}, {0, -50, 127, 127, -12})});
   EXPECT_EQ(y[0].values(), (std::vector<int64_t>{-2, 12, -39, 127, 16}));
 }
@@ -48,9 +48,9 @@ TEST(LowerAdd, GivesTfLitesNumbersAndBits) {
 TEST(LowerAdd, JointInputsAreAddedAsTheyAre) {
   const emu::Program p = two(Arithmetic::sub, quantization(0.25F), quantization(0.25F), quantization(0.5F), shift_target());
   const auto& sub = only<emu::Sub>(p);
-  EXPECT_EQ(p.scales[sub.scale_a.index], (Scales{q(1, 0, 0)}));
-  EXPECT_EQ(p.scales[sub.scale_b.index], (Scales{q(1, 0, 0)}));
-  EXPECT_EQ(p.scales[sub.requant.scale.index], (Scales{q(1, 0, 1)}));
+  EXPECT_EQ(p.scales[sub.scale_a.index], (Scales{integer_scale(1, 0, 0)}));
+  EXPECT_EQ(p.scales[sub.scale_b.index], (Scales{integer_scale(1, 0, 0)}));
+  EXPECT_EQ(p.scales[sub.requant.scale.index], (Scales{integer_scale(1, 0, 1)}));
   EXPECT_THROW(two(Arithmetic::add, quantization(0.25F), quantization(0.5F), quantization(0.5F), shift_target()), InputError);
 }
 
@@ -59,15 +59,15 @@ TEST(LowerAdd, ShiftingOperandsAlignToTheFinerScale) {
   target.add->inputs = emu::InputScales::requantize;
   target.add->operand_steps = parse_steps("shift_left scale; shift_right scale half_up");
   emu::Program p = two(Arithmetic::add, quantization(0.25F), quantization(1), quantization(0.5F), target);
-  EXPECT_EQ(p.scales[only<emu::Add>(p).scale_a.index], (Scales{q(1, 0, 0)}));
-  EXPECT_EQ(p.scales[only<emu::Add>(p).scale_b.index], (Scales{q(1, 2, 0)}));
-  EXPECT_EQ(p.scales[only<emu::Add>(p).requant.scale.index], (Scales{q(1, 0, 1)}));
+  EXPECT_EQ(p.scales[only<emu::Add>(p).scale_a.index], (Scales{integer_scale(1, 0, 0)}));
+  EXPECT_EQ(p.scales[only<emu::Add>(p).scale_b.index], (Scales{integer_scale(1, 2, 0)}));
+  EXPECT_EQ(p.scales[only<emu::Add>(p).requant.scale.index], (Scales{integer_scale(1, 0, 1)}));
   target.add->headroom = emu::LeftShift{4};
   target.add->operand_steps = parse_steps("shift_left 4; shift_right scale half_up");
   p = two(Arithmetic::add, quantization(0.25F), quantization(1), quantization(0.5F), target);
-  EXPECT_EQ(p.scales[only<emu::Add>(p).scale_a.index], (Scales{q(1, 0, 2)})) << "cannot shift left by the scale: to the coarser, with the headroom below";
-  EXPECT_EQ(p.scales[only<emu::Add>(p).scale_b.index], (Scales{q(1, 0, 0)}));
-  EXPECT_EQ(p.scales[only<emu::Add>(p).requant.scale.index], (Scales{q(1, 0, 3)})) << "1 / (0.5 * 16)";
+  EXPECT_EQ(p.scales[only<emu::Add>(p).scale_a.index], (Scales{integer_scale(1, 0, 2)})) << "cannot shift left by the scale: to the coarser, with the headroom below";
+  EXPECT_EQ(p.scales[only<emu::Add>(p).scale_b.index], (Scales{integer_scale(1, 0, 0)}));
+  EXPECT_EQ(p.scales[only<emu::Add>(p).requant.scale.index], (Scales{integer_scale(1, 0, 3)})) << "1 / (0.5 * 16)";
 }
 
 TEST(LowerAdd, NotesAnAccumulatorThatTheHeadroomFills) {
@@ -89,7 +89,7 @@ TEST(LowerMul, MultipliesTheScalesAndTakesConstants) {
   const auto& mul = only<emu::Mul>(p);
   EXPECT_EQ(mul.za, 4);
   EXPECT_EQ(p.constants[mul.b.index].tensor.values(), (std::vector<int64_t>{2, 12}));
-  EXPECT_EQ(p.scales[mul.requant.scale.index], (Scales{q(1 << 30, 0, 1), q(1 << 30, 0, 2)}));
+  EXPECT_EQ(p.scales[mul.requant.scale.index], (Scales{integer_scale(1 << 30, 0, 1), integer_scale(1 << 30, 0, 2)}));
   net.q.tensors[b]->axis = 1;
   net.q.tensors[b]->scale = {0.5F};
   EXPECT_NO_THROW(net.lowered());
@@ -98,29 +98,29 @@ TEST(LowerMul, MultipliesTheScalesAndTakesConstants) {
 }
 
 TEST(LowerRelu, RequantizesWithAClamp) {
-  const emu::Program p = one(Relu{}, kSame, quantization(0.5F, 2), quantization(0.25F, -128));
+  const emu::Program p = one_node(Relu{}, kSame, quantization(0.5F, 2), quantization(0.25F, -128));
   const auto& op = only<emu::Requantize>(p);
   EXPECT_EQ(op.zx, 2);
-  EXPECT_EQ(p.scales[op.requant.scale.index], (Scales{q(1 << 30, 2, 0)}));
+  EXPECT_EQ(p.scales[op.requant.scale.index], (Scales{integer_scale(1 << 30, 2, 0)}));
   EXPECT_EQ(op.requant.clamp, (emu::ClampBounds{-128, 127}));
-  const emu::Program clip = one(Clip{-1, 6}, kSame, quantization(0.5F, 2), quantization(0.5F, 2));
+  const emu::Program clip = one_node(Clip{-1, 6}, kSame, quantization(0.5F, 2), quantization(0.5F, 2));
   EXPECT_EQ(only<emu::Requantize>(clip).requant.clamp, (emu::ClampBounds{0, 14}));
 }
 
 TEST(LowerRelu, IsATableWhereScalesCannotChange) {
   emu::Target target = real_target();
   target.requantize.reset();
-  const emu::Program p = one(Clip{-1, 6}, kSame, quantization(0.5F), quantization(0.5F), target);
+  const emu::Program p = one_node(Clip{-1, 6}, kSame, quantization(0.5F), quantization(0.5F), target);
   EXPECT_EQ(only<emu::TableLookup>(p).function, "clip");
   const auto y = emu::run(p, {emu::Tensor(emu::kS8, kSame, {-128, -3, -2, 0, 5, 12, 13, 127})});
   EXPECT_EQ(y[0].values(), (std::vector<int64_t>{-2, -2, -2, 0, 5, 12, 12, 12}));
 }
 
 TEST(LowerLeakyRelu, HasASecondScaleThatMayBeNegative) {
-  emu::Program p = one(LeakyRelu{-0.25F}, kSame, quantization(0.5F), quantization(0.5F));
-  EXPECT_EQ(p.scales[only<emu::LeakyRelu>(p).requant.scale.index], (Scales{q(1 << 30, 1, 0)}));
-  EXPECT_EQ(p.scales[only<emu::LeakyRelu>(p).negative.index], (Scales{q(-(1 << 30), 0, 1)}));
-  p = one(LeakyRelu{0.25F}, kSame, quantization(0.5F), quantization(0.5F), shift_target());
+  emu::Program p = one_node(LeakyRelu{-0.25F}, kSame, quantization(0.5F), quantization(0.5F));
+  EXPECT_EQ(p.scales[only<emu::LeakyRelu>(p).requant.scale.index], (Scales{integer_scale(1 << 30, 1, 0)}));
+  EXPECT_EQ(p.scales[only<emu::LeakyRelu>(p).negative.index], (Scales{integer_scale(-(1 << 30), 0, 1)}));
+  p = one_node(LeakyRelu{0.25F}, kSame, quantization(0.5F), quantization(0.5F), shift_target());
   EXPECT_EQ(only<emu::TableLookup>(p).function, "leaky_relu") << "no multiplier, but a table";
 }
 
@@ -130,14 +130,14 @@ TEST(LowerLeakyRelu, PReluTakesTheSlopesAsTheyAreQuantized) {
   const ValueId slope = net.constant("slope", {{2}, {0.26F, 0.5F}}, quantization(0.25F));
   net.output(net.node("PRelu", PRelu{}, {x, slope}, kSame, quantization(0.5F)));
   emu::Program p = net.lowered().program;
-  EXPECT_EQ(p.scales[only<emu::LeakyRelu>(p).negative.index], (Scales{q(1 << 30, 0, 1), q(1 << 30, 0, 0)})) << "0.26 is one step of 0.25";
+  EXPECT_EQ(p.scales[only<emu::LeakyRelu>(p).negative.index], (Scales{integer_scale(1 << 30, 0, 1), integer_scale(1 << 30, 0, 0)})) << "0.26 is one step of 0.25";
   net.q.tensors[slope].reset();
   p = net.lowered().program;
   EXPECT_EQ(p.scales[only<emu::LeakyRelu>(p).negative.index][0].multiplier, 1116691456) << "0.26f * 2^32 rounded: 17039360.0 * 2^-26";
 }
 
 TEST(LowerUnary, FillsTheTable) {
-  const emu::Program p = one(Unary{Function::sigmoid, 0, 0}, kSame, quantization(0.1F), quantization(0x1p-8F, -128));
+  const emu::Program p = one_node(Unary{Function::sigmoid, 0, 0}, kSame, quantization(0.1F), quantization(0x1p-8F, -128));
   const auto& op = only<emu::TableLookup>(p);
   EXPECT_EQ(op.function, "sigmoid");
   const auto entries = p.constants[op.table.index].tensor.values();
@@ -150,35 +150,36 @@ TEST(LowerUnary, FillsTheTable) {
 TEST(LowerUnary, RefusesATableFinerThanTheWord) {
   emu::Target target = real_target();
   target.table->form.fraction_bits = 8;
-  EXPECT_THROW(one(Unary{Function::tanh, 0, 0}, kSame, quantization(0.1F), quantization(0.1F), target), Unsupported);
+  EXPECT_THROW(one_node(Unary{Function::tanh, 0, 0}, kSame, quantization(0.1F), quantization(0.1F), target), Unsupported);
 }
 
 TEST(LowerAveragePool, DividesOnceBesideTheScales) {
-  const emu::Program p = one(AveragePool{{2, 2}}, {1, 2, 1, 1}, quantization(0.75F, 3), quantization(1, -1));
+  const emu::Program p = one_node(AveragePool{{2, 2}}, {1, 2, 1, 1}, quantization(0.75F, 3), quantization(1, -1));
   const auto& op = only<emu::AveragePool>(p);
   EXPECT_EQ(op.divide, emu::Round::half_away);
   EXPECT_EQ(op.zx, 3);
-  EXPECT_EQ(p.scales[op.requant.scale.index], (Scales{q(0x60000000, 0, 31)}));
-  const emu::Program same = one(AveragePool{{2, 2}}, {1, 2, 1, 1}, quantization(0.75F), quantization(0.75F));
-  EXPECT_EQ(same.scales[only<emu::AveragePool>(same).requant.scale.index], (Scales{q(1, 0, 0)}));
+  EXPECT_EQ(p.scales[op.requant.scale.index], (Scales{integer_scale(0x60000000, 0, 31)}));
+  const emu::Program same = one_node(AveragePool{{2, 2}}, {1, 2, 1, 1}, quantization(0.75F), quantization(0.75F));
+  EXPECT_EQ(same.scales[only<emu::AveragePool>(same).requant.scale.index], (Scales{integer_scale(1, 0, 0)}));
 }
 
 TEST(LowerAveragePool, ReciprocalsHaveAnEntryPerCountWhereCountsDiffer) {
   emu::Target target = real_target();
   target.average_pool->form = emu::AverageForm::reciprocal;
   target.average_pool->steps = target.requantize->steps;
-  emu::Program p = one(AveragePool{{2, 2}}, {1, 2, 1, 1}, quantization(0.5F), quantization(0.5F), target);
+  emu::Program p = one_node(AveragePool{{2, 2}}, {1, 2, 1, 1}, quantization(0.5F), quantization(0.5F), target);
   EXPECT_EQ(only<emu::AveragePool>(p).divide, std::nullopt);
-  EXPECT_EQ(p.scales[only<emu::AveragePool>(p).requant.scale.index], (Scales{q(1 << 30, 0, 1)})) << "1/4";
+  EXPECT_EQ(p.scales[only<emu::AveragePool>(p).requant.scale.index], (Scales{integer_scale(1 << 30, 0, 1)})) << "1/4";
   const AveragePool padded{{2, 2}, {1, 1}, {1, 1, 1, 1}, false};
-  p = one(padded, {1, 2, 3, 3}, quantization(0.5F), quantization(0.5F), target);
-  EXPECT_EQ(p.scales[only<emu::AveragePool>(p).requant.scale.index], (Scales{q(1 << 30, 1, 0), q(1 << 30, 0, 0), q(1431655765, 0, 1), q(1 << 30, 0, 1)}));
+  p = one_node(padded, {1, 2, 3, 3}, quantization(0.5F), quantization(0.5F), target);
+  EXPECT_EQ(p.scales[only<emu::AveragePool>(p).requant.scale.index],
+            (Scales{integer_scale(1 << 30, 1, 0), integer_scale(1 << 30, 0, 0), integer_scale(1431655765, 0, 1), integer_scale(1 << 30, 0, 1)}));
   const AveragePool counted{{2, 2}, {1, 1}, {1, 1, 1, 1}, true};
-  p = one(counted, {1, 2, 3, 3}, quantization(0.5F), quantization(0.5F), target);
+  p = one_node(counted, {1, 2, 3, 3}, quantization(0.5F), quantization(0.5F), target);
   EXPECT_EQ(p.scales[only<emu::AveragePool>(p).requant.scale.index].size(), 1U);
   const AveragePool corners{{2, 2}, {2, 2}, {1, 1, 1, 1}, false};  // every window sees one element
-  p = one(corners, {1, 2, 2, 2}, quantization(0.5F), quantization(0.5F), target);
-  EXPECT_EQ(p.scales[only<emu::AveragePool>(p).requant.scale.index], (Scales{q(1 << 30, 1, 0)}));
+  p = one_node(corners, {1, 2, 2, 2}, quantization(0.5F), quantization(0.5F), target);
+  EXPECT_EQ(p.scales[only<emu::AveragePool>(p).requant.scale.index], (Scales{integer_scale(1 << 30, 1, 0)}));
 }
 
 TEST(LowerConcat, CopiesWhereAllShareTheScaleElseRequantizes) {
@@ -194,8 +195,8 @@ TEST(LowerConcat, CopiesWhereAllShareTheScaleElseRequantizes) {
   const auto& op = only<emu::Concat>(p);
   EXPECT_EQ(op.zero_points, (std::vector<int64_t>{0, 3}));
   ASSERT_EQ(op.scales.size(), 2U);
-  EXPECT_EQ(p.scales[op.scales[0].index], (Scales{q(1 << 30, 1, 0)}));
-  EXPECT_EQ(p.scales[op.scales[1].index], (Scales{q(1 << 30, 0, 0)}));
+  EXPECT_EQ(p.scales[op.scales[0].index], (Scales{integer_scale(1 << 30, 1, 0)}));
+  EXPECT_EQ(p.scales[op.scales[1].index], (Scales{integer_scale(1 << 30, 0, 0)}));
   EXPECT_THROW(joined(0.5F, 0.25F, 0.5F, shift_target()), InputError);
   Net narrow(real_target());
   const ValueId x = narrow.input("x", {1, 1}, quantization(0.5F));
@@ -206,32 +207,32 @@ TEST(LowerConcat, CopiesWhereAllShareTheScaleElseRequantizes) {
 }
 
 TEST(LowerSoftmax, HasATableOfExponentialsAndOneDivision) {
-  const emu::Program p = one(Softmax{3}, kSame, quantization(0.5F, 17), quantization(0x1p-8F, -128));
+  const emu::Program p = one_node(Softmax{3}, kSame, quantization(0.5F, 17), quantization(0x1p-8F, -128));
   const auto& op = only<emu::Softmax>(p);
   const emu::Tensor& table = p.constants[op.table.index].tensor;
   EXPECT_EQ(table.type(), (emu::IntType{32, false}));
   ASSERT_EQ(table.size(), 256U);
   EXPECT_EQ(table.at(0), 65535);
   EXPECT_EQ(table.at(1), 39749);
-  EXPECT_EQ(p.scales[op.requant.scale.index], (Scales{q(1, 8, 0)}));
+  EXPECT_EQ(p.scales[op.requant.scale.index], (Scales{integer_scale(1, 8, 0)}));
   // Equal inputs: a half each, 128 steps above -128.
   EXPECT_EQ(emu::run(p, {emu::Tensor(emu::kS8, kSame)})[0].values(), std::vector<int64_t>(8, 0));
 }
 
 TEST(LowerCopies, CarryTheirAttributesAndRefuseAChangeOfScale) {
   const auto s = quantization(0.5F, 3);
-  EXPECT_EQ(only<emu::Pad>(one(Pad{{0, 0, 1, 0}, {0, 0, 0, 1}, 2.25F}, {1, 2, 3, 3}, s, s)).value, 7) << "2.25 / 0.5 = 4.5, half even 4, + 3";
-  EXPECT_EQ(only<emu::Transpose>(one(Transpose{{0, 3, 2, 1}}, kSame, s, s)).permutation, (std::vector<int64_t>{0, 3, 2, 1}));
-  EXPECT_EQ(only<emu::Slice>(one(Slice{{0, 1, 0, 1}, {1, 1, 1, -1}}, {1, 1, 2, 2}, s, s)).steps, (std::vector<int64_t>{1, 1, 1, -1}));
-  EXPECT_EQ(only<emu::ResizeNearest>(one(ResizeNearest{{0, 1, 1}, {1, 0}}, {1, 2, 3, 2}, s, s)).rows, (std::vector<int64_t>{0, 1, 1}));
-  EXPECT_EQ(only<emu::MaxPool>(one(MaxPool{{2, 2}}, {1, 2, 1, 1}, s, s)).kernel, (std::vector<int64_t>{2, 2}));
-  EXPECT_NO_THROW(one(Reshape{}, {8}, s, s));
-  EXPECT_THROW(one(Reshape{}, {8}, s, quantization(0.5F, 4)), InputError);
-  EXPECT_THROW(one(MaxPool{{2, 2}}, {1, 2, 1, 1}, s, quantization(0.25F, 3)), InputError);
+  EXPECT_EQ(only<emu::Pad>(one_node(Pad{{0, 0, 1, 0}, {0, 0, 0, 1}, 2.25F}, {1, 2, 3, 3}, s, s)).value, 7) << "2.25 / 0.5 = 4.5, half even 4, + 3";
+  EXPECT_EQ(only<emu::Transpose>(one_node(Transpose{{0, 3, 2, 1}}, kSame, s, s)).permutation, (std::vector<int64_t>{0, 3, 2, 1}));
+  EXPECT_EQ(only<emu::Slice>(one_node(Slice{{0, 1, 0, 1}, {1, 1, 1, -1}}, {1, 1, 2, 2}, s, s)).steps, (std::vector<int64_t>{1, 1, 1, -1}));
+  EXPECT_EQ(only<emu::ResizeNearest>(one_node(ResizeNearest{{0, 1, 1}, {1, 0}}, {1, 2, 3, 2}, s, s)).rows, (std::vector<int64_t>{0, 1, 1}));
+  EXPECT_EQ(only<emu::MaxPool>(one_node(MaxPool{{2, 2}}, {1, 2, 1, 1}, s, s)).kernel, (std::vector<int64_t>{2, 2}));
+  EXPECT_NO_THROW(one_node(Reshape{}, {8}, s, s));
+  EXPECT_THROW(one_node(Reshape{}, {8}, s, quantization(0.5F, 4)), InputError);
+  EXPECT_THROW(one_node(MaxPool{{2, 2}}, {1, 2, 1, 1}, s, quantization(0.25F, 3)), InputError);
 }
 
 TEST(LowerBatchNorm, IsGoneBeforeLowering) {
-  EXPECT_THROW(one(BatchNorm{}, kSame, quantization(1), quantization(1)), InputError);
+  EXPECT_THROW(one_node(BatchNorm{}, kSame, quantization(1), quantization(1)), InputError);
 }
 
 }  // namespace

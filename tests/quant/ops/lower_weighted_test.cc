@@ -8,10 +8,10 @@ namespace {
 
 using emu::parse_steps;
 
-emu::QScale q(int64_t multiplier, int left, int right) {
+emu::QScale weighted_scale(int64_t multiplier, int left, int right) {
   return {multiplier, emu::LeftShift{static_cast<uint8_t>(left)}, emu::RightShift{static_cast<uint8_t>(right)}};
 }
-std::vector<int64_t> words(const emu::Program& p, emu::Ref ref) {
+std::vector<int64_t> constant_words(const emu::Program& p, emu::Ref ref) {
   return p.constants.at(ref.index).tensor.values();
 }
 const std::vector<emu::QScale>& scale(const emu::Program& p, const emu::Requant& r) {
@@ -33,12 +33,12 @@ struct TwoChannels {
 TEST(LowerConv, QuantizesWeightsAndBiasPerChannel) {
   const emu::Program p = TwoChannels(real_target()).net.lowered().program;
   const auto& conv = only<emu::Conv>(p);
-  EXPECT_EQ(words(p, conv.w), (std::vector<int64_t>{4, -2, 2, 127}));
-  EXPECT_EQ(words(p, *conv.bias), (std::vector<int64_t>{8, -8})) << "1 / (0.5 * 0.25) and -0.5 / (0.5 * 0.125)";
+  EXPECT_EQ(constant_words(p, conv.w), (std::vector<int64_t>{4, -2, 2, 127}));
+  EXPECT_EQ(constant_words(p, *conv.bias), (std::vector<int64_t>{8, -8})) << "1 / (0.5 * 0.25) and -0.5 / (0.5 * 0.125)";
   EXPECT_EQ(p.constants.at(conv.bias->index).tensor.type(), emu::kS32);
   EXPECT_EQ(conv.zx, 3);
   EXPECT_EQ(conv.zw, 0);
-  EXPECT_EQ(scale(p, conv.requant), (std::vector<emu::QScale>{q(1 << 30, 0, 2), q(1 << 30, 0, 3)})) << "1/8 and 1/16 as q31 halves";
+  EXPECT_EQ(scale(p, conv.requant), (std::vector<emu::QScale>{weighted_scale(1 << 30, 0, 2), weighted_scale(1 << 30, 0, 3)})) << "1/8 and 1/16 as q31 halves";
   EXPECT_EQ(conv.requant.clamp, (emu::ClampBounds{3, 127})) << "Relu starts at the zero point";
 }
 
@@ -53,12 +53,12 @@ TEST(LowerConv, BiasIsInTheStepsOfThePlaceWhereItIsAdded) {
   // Two cuts: the first shifts the sum by 2, so one bias step is 4 accumulator steps.
   target.conv->steps = parse_steps("shift_right 2 half_up; saturate 16; add_bias; saturate 16; multiply; shift_right scale half_up; add_zero_point; saturate output; clamp");
   emu::Program p = TwoChannels(target).net.lowered().program;
-  EXPECT_EQ(words(p, *only<emu::Conv>(p).bias), (std::vector<int64_t>{2, -2}));
-  EXPECT_EQ(scale(p, only<emu::Conv>(p).requant), (std::vector<emu::QScale>{q(128, 0, 8), q(128, 0, 9)}));
+  EXPECT_EQ(constant_words(p, *only<emu::Conv>(p).bias), (std::vector<int64_t>{2, -2}));
+  EXPECT_EQ(scale(p, only<emu::Conv>(p).requant), (std::vector<emu::QScale>{weighted_scale(128, 0, 8), weighted_scale(128, 0, 9)}));
   // After the multiplication: 1 / (1/8) * 128 = 1024 of the steps there, exactly.
   target.conv->steps = parse_steps("multiply; add_bias; shift_right scale half_up; add_zero_point; saturate output; clamp");
   p = TwoChannels(target).net.lowered().program;
-  EXPECT_EQ(words(p, *only<emu::Conv>(p).bias), (std::vector<int64_t>{1024, -1024}));
+  EXPECT_EQ(constant_words(p, *only<emu::Conv>(p).bias), (std::vector<int64_t>{1024, -1024}));
 }
 
 TEST(LowerConv, BiasKeepsItsOwnRoundingAndLimits) {
@@ -69,7 +69,7 @@ TEST(LowerConv, BiasKeepsItsOwnRoundingAndLimits) {
   own.scale = {0.125F, 0.0625F};
   two.net.q.tensors[2] = own;
   const emu::Program p = two.net.lowered().program;
-  EXPECT_EQ(words(p, *only<emu::Conv>(p).bias), (std::vector<int64_t>{6, -5}));
+  EXPECT_EQ(constant_words(p, *only<emu::Conv>(p).bias), (std::vector<int64_t>{6, -5}));
   EXPECT_EQ(p.constants.at(only<emu::Conv>(p).bias->index).tensor.type(), emu::kS16);
 }
 
@@ -148,8 +148,8 @@ TEST(LowerConvTranspose, IndexesScalesByOutputChannelAndSumsByPhase) {
   net.q.target.accumulate.accumulator = {{8, true}, emu::Overflow::wrap};
   const Lowered lowered = net.lowered();
   const auto& conv = only<emu::ConvTranspose>(lowered.program);
-  EXPECT_EQ(words(lowered.program, conv.w), (std::vector<int64_t>{1, 2, 6, 8, 5, 6, 14, 16}));
-  EXPECT_EQ(scale(lowered.program, conv.requant), (std::vector<emu::QScale>{q(1 << 30, 0, 0), q(1 << 30, 0, 1)}));
+  EXPECT_EQ(constant_words(lowered.program, conv.w), (std::vector<int64_t>{1, 2, 6, 8, 5, 6, 14, 16}));
+  EXPECT_EQ(scale(lowered.program, conv.requant), (std::vector<emu::QScale>{weighted_scale(1 << 30, 0, 0), weighted_scale(1 << 30, 0, 1)}));
   ASSERT_EQ(lowered.notes.size(), 1U);
   EXPECT_EQ(lowered.notes[0].bits_needed, 13) << "128 * (8 + 16) = 3072; all taps together would be 128 * 44 = 5632, 14 bits";
 }
@@ -165,7 +165,7 @@ TEST(LowerMatMul, TakesEitherOperandAsAValue) {
   EXPECT_FALSE(op.b.is_constant);
   EXPECT_EQ(op.za, 1);
   EXPECT_EQ(op.zb, -2);
-  EXPECT_EQ(scale(lowered.program, op.requant), (std::vector<emu::QScale>{q(1 << 30, 0, 2)}));
+  EXPECT_EQ(scale(lowered.program, op.requant), (std::vector<emu::QScale>{weighted_scale(1 << 30, 0, 2)}));
   EXPECT_EQ(lowered.notes.at(0).bits_needed, 17) << "3 * 129 * 129 = 49923";
 }
 
@@ -175,8 +175,8 @@ TEST(LowerMatMul, WeightsPerColumn) {
   const ValueId b = net.constant("w", {{2, 2}, {1, 2, 3, 4}}, per_channel({1, 0.5F}, 1));
   net.output(net.node("Gemm", MatMul{}, {a, b}, {1, 2}, quantization(1)));
   const emu::Program p = net.lowered().program;
-  EXPECT_EQ(words(p, only<emu::MatMul>(p).b), (std::vector<int64_t>{1, 4, 3, 8}));
-  EXPECT_EQ(scale(p, only<emu::MatMul>(p).requant), (std::vector<emu::QScale>{q(1 << 30, 0, 0), q(1 << 30, 0, 1)}));
+  EXPECT_EQ(constant_words(p, only<emu::MatMul>(p).b), (std::vector<int64_t>{1, 4, 3, 8}));
+  EXPECT_EQ(scale(p, only<emu::MatMul>(p).requant), (std::vector<emu::QScale>{weighted_scale(1 << 30, 0, 0), weighted_scale(1 << 30, 0, 1)}));
 }
 
 }  // namespace

@@ -15,12 +15,12 @@ namespace assay::quant {
 namespace {
 
 // A convolution whose only weight is 1, so that its input is the accumulator.
-struct Scales {
+struct RowScales {
   float x, w, y;
   float bias = 0;
   int64_t zero_point = 0;
 };
-Words conv(const emu::Target& t, const Scales& s, const Words& accumulators) {
+Words published_conv(const emu::Target& t, const RowScales& s, const Words& accumulators) {
   Net net(t);
   const auto count = static_cast<int64_t>(accumulators.size());
   const ValueId x = net.input("x", {1, 1, 1, count}, quantization(s.x, 0, kWide, INT32_MIN, INT32_MAX));
@@ -40,12 +40,12 @@ Words conv(const emu::Target& t, const Scales& s, const Words& accumulators) {
   return emu::run(net.lowered().program, {emu::Tensor(kWide, {1, 1, 1, count}, accumulators)})[0].values();
 }
 
-void expect_conv(const char* row, const char* name, const Scales& scales, const Words& accumulators, const Words& expected) {
+void expect_conv(const char* row, const char* name, const RowScales& scales, const Words& accumulators, const Words& expected) {
   const emu::Target t = target(name);
-  const Words found = conv(t, scales, accumulators);
+  const Words found = published_conv(t, scales, accumulators);
   for (size_t i = 0; i < accumulators.size(); ++i) EXPECT_EQ(found[i], kept(t, expected[i])) << row << " through " << name << ", accumulator " << accumulators[i];
 }
-void expect_conv(const char* row, const char* name, const Scales& scales) {
+void expect_conv(const char* row, const char* name, const RowScales& scales) {
   expect_conv(row, name, scales, rows().at(row).at("inputs").at("acc"), rows().at(row).at("expected"));
 }
 
@@ -83,7 +83,7 @@ void expect_wide_steps(const char* row, const char* name, const emu::Steps& step
 TEST(PublishedRows, EpiloguesInBinary32) {
   ASSAY_NEEDS_ROWS();
   const json& params = rows().at("098").at("params");
-  const Scales scales{number(params.at("s_x")), number(params.at("s_w")), number(params.at("s_out")), number(params.at("bias"))};
+  const RowScales scales{number(params.at("s_x")), number(params.at("s_w")), number(params.at("s_out")), number(params.at("bias"))};
   expect_conv("098", "tensorrt_int8", scales);
   expect_conv("098", "ppl_cuda_int8", scales);
   const json& order = rows().at("100");
@@ -116,8 +116,8 @@ TEST(PublishedRows, RequantizationByAnFp32OrFixedPointRatio) {
 TEST(PublishedRows, AnotherTargetsStepsAreFoundOut) {
   const Words accumulators{-640, -384, -128, 128, 384, 640};
   std::set<Words> different;
-  for (const char* name : {"xnnpack_qs8_rndnu", "xnnpack_qs8"}) different.insert(conv(target(name), {0x1p-8F, 1, 1, 0, 3}, accumulators));
-  different.insert(moved(conv(target("qnnpack"), {0x1p-8F, 1, 1, 0, 131}, accumulators), -128));
+  for (const char* name : {"xnnpack_qs8_rndnu", "xnnpack_qs8"}) different.insert(published_conv(target(name), {0x1p-8F, 1, 1, 0, 3}, accumulators));
+  different.insert(moved(published_conv(target("qnnpack"), {0x1p-8F, 1, 1, 0, 131}, accumulators), -128));
   EXPECT_EQ(different.size(), 3U);
 }
 
