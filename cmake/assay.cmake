@@ -25,6 +25,8 @@ endfunction()
 function(assay_unity target batch)
   if(ASSAY_UNITY)
     set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE ${batch})
+    # g++ takes every file that another one includes for a header, whose types must not hold those of an anonymous namespace.
+    target_compile_options(${target} PRIVATE $<$<AND:$<CXX_COMPILER_ID:GNU>,$<COMPILE_LANGUAGE:CXX>>:-Wno-subobject-linkage>)
   endif()
 endfunction()
 

@@ -16,10 +16,10 @@
 namespace assay::ppq {
 namespace {
 
-using assay::test::double_of_hex;
-using assay::test::float_of_hex;
-using assay::test::read_csv;
-using assay::test::Row;
+using assay::csv::double_of_hex;
+using assay::csv::float_of_hex;
+using assay::csv::read_csv;
+using assay::csv::Row;
 using quant::FloatTensor;
 
 const std::string kRecorded = ASSAY_SHARED_DIR "/ppq/vectors/";
