@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "emu/base/error.h"
+#include "quant/ppq/floating.h"
 #include "quant/ppq/rounding.h"
 
 namespace assay::ppq {
@@ -51,7 +52,7 @@ void for_each_scale(const FloatTensor& tensor, const Configuration& configuratio
 
 void check_linear(const Configuration& configuration) {
   if (!configuration.policy.floating) return;
-  throw Unsupported("fake quantization", {"a FLOATING policy (FP8): PPQ computes it in its CUDA kernel only, and raises NotImplementedError on a CPU"});
+  throw Unsupported("integers of a tensor", {"a FLOATING policy (FP8) has no integers"});
 }
 
 // Of a dynamic policy: from the tensor's own range, per channel where the policy is.
@@ -90,7 +91,7 @@ ScaleAndOffset scale_of_range(double min, double max, double range, const Config
 }  // namespace
 
 void fake_quantize(FloatTensor& tensor, const Configuration& configuration, const ScaleOffset& scale) {
-  check_linear(configuration);
+  if (configuration.policy.floating) return fake_quantize_floating(tensor, configuration, scale);
   const auto low = static_cast<float>(configuration.quant_min), high = static_cast<float>(configuration.quant_max);
   const ScaleOffset own = configuration.policy.dynamic ? dynamic_scale(tensor, configuration) : ScaleOffset{};
   with_tensor_rounding(configuration.rounding, [&](auto round) {

@@ -12,7 +12,7 @@ namespace assay::ppq {
 
 // t = round(f32(x / s)); t = f32(t + o); t clamped to [f32(quant_min), f32(quant_max)]; x = f32(f32(t - o) * s), whatever the state; in place. NaN stays NaN.
 // Per channel: s and o of the element's index on channel_axis. A dynamic policy takes scale and offset from the tensor itself.
-// InputError where the scales do not fit the tensor's shape; Unsupported for floating policies, which PPQ has on a GPU only, and for to_near_int.
+// Floating policies: floating.h. InputError where the scales do not fit the tensor's shape; Unsupported for to_near_int.
 void fake_quantize(quant::FloatTensor& tensor, const Configuration& configuration, const ScaleOffset& scale);
 
 // Stops before the last step: the integers of PPQLinearQuant_toInt, offset included. The limits are float32, so a limit of 2^29 - 1 lets 2^29 out. InputError for NaN; Unsupported

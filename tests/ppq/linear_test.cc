@@ -272,7 +272,7 @@ TEST(FakeQuantize, RefusesWhatPpqRefuses) {
   configuration.rounding = Rounding::to_near_int;
   EXPECT_THROW(fake_quantize(tensor, configuration, {{1, 1}, {0, 0}, true}), Unsupported);
   configuration.policy.floating = true;
-  EXPECT_THROW(fake_quantize(tensor, configuration, {{1, 1}, {0, 0}, true}), Unsupported);
+  EXPECT_THROW(quantize_to_int(tensor, configuration, {{1, 1}, {0, 0}, true}), Unsupported);
 }
 
 TEST(FakeQuantize, ADynamicPolicyTakesItsScaleFromTheTensor) {
