@@ -14,28 +14,28 @@ namespace {
 using nlohmann::ordered_json;
 
 // As Python's json.dump(indent=4) writes it, floats included (nlohmann's shortest text is not always the nearest one).
-void write_json(std::string& text, const ordered_json& json, size_t depth) {
-  if (json.is_number_float()) {
-    text += python_float(json.get<double>());
-  } else if (!json.is_structured() || json.empty()) {
-    text += json.dump(-1, ' ', true);
+void write_json(std::string& text, const ordered_json& tree, size_t depth) {
+  if (tree.is_number_float()) {
+    text += python_float(tree.get<double>());
+  } else if (!tree.is_structured() || tree.empty()) {
+    text += tree.dump(-1, ' ', true);
   } else {
     const std::string indent = "\n" + std::string(4 * (depth + 1), ' ');
-    text += json.is_array() ? '[' : '{';
+    text += tree.is_array() ? '[' : '{';
     bool first = true;
-    for (const auto& [key, value] : json.items()) {
+    for (const auto& [key, value] : tree.items()) {
       text += (first ? "" : ",") + indent;
-      if (json.is_object()) text += ordered_json(key).dump(-1, ' ', true) + ": ";
+      if (tree.is_object()) text += ordered_json(key).dump(-1, ' ', true) + ": ";
       write_json(text, value, depth + 1);
       first = false;
     }
-    text += "\n" + std::string(4 * depth, ' ') + (json.is_array() ? ']' : '}');
+    text += "\n" + std::string(4 * depth, ' ') + (tree.is_array() ? ']' : '}');
   }
 }
 
-std::string text_of(const ordered_json& json) {
+std::string text_of(const ordered_json& tree) {
   std::string text;
-  write_json(text, json, 0);
+  write_json(text, tree, 0);
   return text;
 }
 
@@ -192,14 +192,14 @@ std::string activations_json(const Network& network) {
 
 std::string tensor_scales_json(const Network& network) {
   const char* const format = "scales of operations";
-  ordered_json json = ordered_json::object();
+  ordered_json made = ordered_json::object();
   ordered_json shape = ordered_json::object();
   for (const VariableId input : network.inputs) {
     const Variable& variable = network.variable(input);
     if (variable.shape.size() != 4) throw Unsupported(format, {"graph input '" + variable.name + "' must have four known extents (batch, channels, height, width)"});
     shape = {{"channels", variable.shape[1]}, {"height", variable.shape[2]}, {"width", variable.shape[3]}};
   }
-  json["shape"] = shape;
+  made["shape"] = shape;
   for (const OperationId id : execution_order(network)) {
     const Operation& operation = network.operation(id);
     const bool is_conv = operation.type == "Conv", is_add = operation.type == "Add";
@@ -211,11 +211,11 @@ std::string tensor_scales_json(const Network& network) {
     const size_t wanted = is_conv ? 2 : 3;
     if (slots.size() < wanted) throw Unsupported(format, {operation.name + " (" + operation.type + ") must have quantized inputs and a quantized output: the format has no other"});
     const std::string base = network.variable(slots[wanted - 1].variable).name;
-    if (is_conv) json[base + " input_tensor_0"] = tensor_scale(network, slots[0], format);
+    if (is_conv) made[base + " input_tensor_0"] = tensor_scale(network, slots[0], format);
     // Of an Add, PPQ writes its second input's scale here (ppq.md 9.16).
-    json[base + " output_tensor_0"] = tensor_scale(network, slots[1], format);
+    made[base + " output_tensor_0"] = tensor_scale(network, slots[1], format);
   }
-  return text_of(json);
+  return text_of(made);
 }
 
 }  // namespace assay::ppq
