@@ -19,6 +19,7 @@ struct ParameterRule {
   Configuration configuration;
   std::optional<size_t> exact_inputs;  // only where the operation has exactly so many inputs ...
   std::optional<size_t> least_inputs;  // ... or at least so many; else the default configuration stays
+  bool constant = false;               // only where the input is a parameter
   bool windows_3x3 = false;            // only Conv with a 3 x 3 kernel, one group, stride 1, dilation 1
 };
 
@@ -30,18 +31,21 @@ struct PlatformStep {
 };
 
 struct Platform {
-  std::string name;      // "PPL_DSP_INT8": as PPQ spells it
-  std::string target;    // the file of emu/targets that it lowers to
-  std::string exporter;  // the form that PPQ writes for it (quant/export)
+  std::string name;                // "PPL_DSP_INT8": as PPQ spells it
+  std::string summary;             // one line for lists
+  std::string source;              // where the arithmetic stands in PPQ
+  std::string target;              // the file of emu/targets that it lowers to; "": none computes it
+  std::string exporter;            // the class of PPQ's that writes its files (quant/export); "": PPQ has none
+  std::string operation_platform;  // what PPQ marks its operations with: nearly always `name`
   std::set<std::string> quantized_types;
   std::set<std::string> fused_activations;
   Configuration activation;
-  bool inputs_only = false;  // outputs of computing operations begin as FP32
-  std::vector<ParameterRule> parameters;
-  std::vector<PlatformStep> rewrites;  // before quantization
-  std::vector<PlatformStep> refine;    // first of the quantization passes
-  std::vector<PlatformStep> finish;    // after baking
-  std::string preset = "default";      // the setting that PPQ recommends for it; "default" runs unless the user asks
+  bool inputs_only = false;               // outputs of computing operations begin as FP32
+  std::vector<ParameterRule> parameters;  // a later one replaces what an earlier one said of the same slot
+  std::vector<PlatformStep> rewrites;     // before quantization
+  std::vector<PlatformStep> refine;       // first of the quantization passes
+  std::vector<PlatformStep> finish;       // after baking
+  std::string preset = "default";         // the setting that PPQ recommends for it; "default" runs unless the user asks
 };
 
 // Reads a file; InputError names the file and every wrong key at once.

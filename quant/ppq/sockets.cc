@@ -1,0 +1,81 @@
+#include "quant/ppq/sockets.h"
+
+#include <algorithm>
+#include <map>
+
+namespace assay::ppq {
+namespace {
+
+constexpr Flow kValue = Flow::value, kSoi = Flow::shape_or_index, kFp32 = Flow::fp32;
+
+struct Entry {
+  std::vector<Flow> inputs, outputs;
+  std::vector<size_t> linked;  // inputs whose values reach output 0
+};
+
+const std::map<std::string, Entry>& table() {
+  static const Entry logical{{kValue, kValue}, {kFp32}, {}};
+  static const Entry indexed{{kValue, kFp32}, {}, {0}};
+  static const Entry shaped{{kValue, kSoi}, {}, {0}};
+  static const std::map<std::string, Entry> entries = {
+      {"Reshape", shaped},
+      {"Split", shaped},
+      {"Expand", shaped},
+      {"Squeeze", shaped},
+      {"Unsqueeze", shaped},
+      {"Pad", {{kValue, kSoi, kSoi}, {}, {0}}},
+      {"Tile", {{kValue, kSoi, kSoi}, {}, {0}}},
+      {"Resize", {{kValue, kSoi, kSoi, kSoi}, {}, {0}}},
+      {"Slice", {{kValue, kSoi, kSoi, kSoi, kSoi}, {}, {0}}},
+      {"TopK", {{kValue, kSoi}, {kValue, kFp32}, {0}}},
+      {"Gather", indexed},
+      {"GatherElements", indexed},
+      {"GatherND", indexed},
+      {"grid_sampler", indexed},
+      {"Clip", {{kValue, kFp32, kFp32}, {}, {0}}},
+      {"Where", {{kValue, kFp32, kFp32}, {}, {0}}},
+      {"RoiAlign", {{kValue, kFp32, kSoi}, {}, {0}}},
+      {"MMCVRoiAlign", {{kValue, kFp32, kSoi}, {}, {0}}},
+      {"ScatterElements", {{kValue, kFp32, kValue}, {}, {0, 2}}},
+      {"ScatterND", {{kValue, kFp32, kValue}, {}, {0, 2}}},
+      {"ConstantOfShape", {{kSoi}, {}, {}}},
+      {"Range", {{kSoi, kSoi, kSoi}, {}, {}}},
+      {"OneHot", {{kSoi, kSoi, kSoi}, {kSoi}, {}}},
+      {"NonMaxSuppression", {{kValue, kFp32, kSoi, kSoi, kSoi}, {}, {}}},
+      {"NonZero", {{kValue}, {kFp32}, {}}},
+      {"Shape", {{kValue}, {kSoi}, {}}},
+      {"Equal", logical},
+      {"Greater", logical},
+      {"Less", logical},
+      {"GreaterOrEqual", logical},
+      {"LessOrEqual", logical},
+      {"Xor", logical},
+      {"Or", logical},
+      {"And", logical},
+  };
+  return entries;
+}
+
+}  // namespace
+
+Socket socket_of(const Operation& operation) {
+  Socket socket;
+  socket.inputs.assign(operation.inputs.size(), kValue);
+  socket.outputs.assign(operation.outputs.size(), kValue);
+  const auto found = table().find(operation.type);
+  if (found == table().end()) {
+    for (size_t i = 0; i < socket.inputs.size(); ++i) {
+      for (size_t o = 0; o < socket.outputs.size(); ++o) socket.links.emplace_back(i, o);
+    }
+    return socket;
+  }
+  const Entry& entry = found->second;
+  for (size_t i = 0; i < std::min(socket.inputs.size(), entry.inputs.size()); ++i) socket.inputs[i] = entry.inputs[i];
+  for (size_t o = 0; o < std::min(socket.outputs.size(), entry.outputs.size()); ++o) socket.outputs[o] = entry.outputs[o];
+  for (const size_t input : entry.linked) {
+    if (input < socket.inputs.size() && !socket.outputs.empty()) socket.links.emplace_back(input, 0);
+  }
+  return socket;
+}
+
+}  // namespace assay::ppq
