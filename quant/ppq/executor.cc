@@ -235,6 +235,11 @@ Executor::Executor(const Network& network) : prepared_(new Prepared(network)) {
 Executor::~Executor() = default;
 
 Tensors Executor::run(const Tensors& inputs, Mode mode, const Hooks& hooks) const {
+  return run(
+      inputs, [mode](OperationId) { return mode; }, hooks);
+}
+
+Tensors Executor::run(const Tensors& inputs, const std::function<Mode(OperationId)>& mode_of, const Hooks& hooks) const {
   const Prepared& all = *prepared_;
   const Network& network = all.network;
   if (inputs.size() != network.inputs.size()) {
@@ -256,7 +261,7 @@ Tensors Executor::run(const Tensors& inputs, Mode mode, const Hooks& hooks) cons
     const Operation& operation = network.operation(id);
     Pointers given;
     for (const VariableId input : operation.inputs) given.push_back(input == kNone ? nullptr : values[input]);
-    Tensors outputs = all.compute(id, given, mode, hooks);
+    Tensors outputs = all.compute(id, given, mode_of(id), hooks);
     for (const VariableId input : operation.inputs) {
       if (input != kNone && --readers[input] == 0) held[input] = FloatTensor();
     }
@@ -268,7 +273,7 @@ Tensors Executor::run(const Tensors& inputs, Mode mode, const Hooks& hooks) cons
     }
   }
   Tensors results;
-  for (const VariableId output : network.outputs) results.push_back(values[output] != nullptr ? *values[output] : reals_of(*all.constant(output, mode)));
+  for (const VariableId output : network.outputs) results.push_back(values[output] != nullptr ? *values[output] : reals_of(*all.constant(output, Mode::quantized)));
   return results;
 }
 

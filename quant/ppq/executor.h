@@ -37,6 +37,8 @@ class Executor {
   };
   // inputs[i] belongs to network.inputs[i]. Safe to call from several threads at once.
   Tensors run(const Tensors& inputs, Mode mode, const Hooks& hooks = {}) const;
+  // Each operation in a mode of its own.
+  Tensors run(const Tensors& inputs, const std::function<Mode(OperationId)>& mode_of, const Hooks& hooks = {}) const;
 
   // One operation on given inputs, one per slot, null for parameters (the network's are taken) and what follows from shapes alone; quantized as the configurations say.
   Tensors run_operation(OperationId id, const std::vector<const FloatTensor*>& inputs, const Hooks& hooks = {}) const;
