@@ -7,7 +7,7 @@
 
 #include "emu/base/error.h"
 #include "quant/ppq/executor.h"
-#include "quant/ppq/passes/passes.h"
+#include "quant/ppq/passes/optional.h"
 #include "tests/ppq/recorded.h"
 #include "tests/ppq/small_network.h"
 
@@ -130,7 +130,7 @@ TEST_F(Cnn, SplitChannelsAddUpToTheOldOnes) {
   Network network = before;
   Settings settings;
   settings.channel_split.value_threshold = 0.3, settings.channel_split.iterations = 2, settings.channel_split.including_bias = true;
-  const PassReport report = channelwise_split(network, test::SmallContext({}, settings).context);
+  const PassReport report = channel_split(network, test::SmallContext({}, settings).context);
   EXPECT_FALSE(report.changes.empty());
   EXPECT_EQ(report.warnings.size(), 1U);  // the depthwise one
   EXPECT_GT(weight_of(network, "conv2").shape[0], weight_of(before, "conv2").shape[0]);
@@ -145,7 +145,7 @@ TEST_F(Cnn, SplitLayersAddUpToTheOldOnes) {
     Network network = before;
     Settings settings;
     settings.weight_split.interested_layers = {"conv2", "gemm"}, settings.weight_split.value_threshold = 0.1, settings.weight_split.method = method;
-    const PassReport report = horizontal_layer_split(network, test::SmallContext({}, settings).context);
+    const PassReport report = weight_split(network, test::SmallContext({}, settings).context);
     EXPECT_EQ(report.changes.size(), 2U);
     EXPECT_EQ(network.order.size(), before.order.size() + 4);
     EXPECT_EQ(network.operation(network.order.back()).type, "Add");
@@ -160,7 +160,7 @@ TEST_F(Cnn, ASplitOfWhatCannotBeSplitIsRefusedByName) {
     Settings settings;
     settings.weight_split.interested_layers = std::move(layers), settings.weight_split.method = method;
     try {
-      horizontal_layer_split(network, test::SmallContext({}, settings).context);
+      weight_split(network, test::SmallContext({}, settings).context);
       ADD_FAILURE() << words;
     } catch (const InputError& error) {
       EXPECT_NE(std::string(error.what()).find(words), std::string::npos) << error.what();

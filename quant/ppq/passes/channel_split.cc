@@ -7,7 +7,7 @@
 
 #include "emu/base/error.h"
 #include "quant/ppq/passes/equalization_pairs.h"
-#include "quant/ppq/passes/passes.h"
+#include "quant/ppq/passes/optional.h"
 
 namespace assay::ppq {
 namespace {
@@ -131,7 +131,7 @@ struct Splitter {
 
 }  // namespace
 
-PassReport channelwise_split(Network& network, const Context& context) {
+PassReport channel_split(Network& network, const Context& context) {
   PassReport report{"ChannelwiseSplitPass", {}, {}};
   const EqualizationSetting& setting = context.settings.channel_split;
   const std::vector<EqualizationPair> pairs = equalization_pairs(network, context, setting, report);

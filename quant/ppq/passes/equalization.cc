@@ -8,7 +8,7 @@
 #include <cmath>
 
 #include "quant/ppq/passes/equalization_pairs.h"
-#include "quant/ppq/passes/passes.h"
+#include "quant/ppq/passes/optional.h"
 
 namespace assay::ppq {
 namespace {

@@ -17,12 +17,4 @@ PassReport passive_parameter_quantize(Network& network, const Context& context);
 // Quantized parameters are replaced by their fake-quantized values (6.7).
 PassReport parameter_baking(Network& network, const Context& context);
 
-// Before quantization (6.8). Each can be cancelled, and then keeps what it has done, a network of the same function.
-// Channels of neighbouring layers are scaled against each other until their weights are alike.
-PassReport layerwise_equalization(Network& network, const Context& context);
-// Channels with large weights on both sides are halved and doubled in number.
-PassReport channelwise_split(Network& network, const Context& context);
-// Layers with large weights become two, whose results are added.
-PassReport horizontal_layer_split(Network& network, const Context& context);
-
 }  // namespace assay::ppq

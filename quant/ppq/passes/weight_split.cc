@@ -6,7 +6,7 @@
 
 #include "emu/base/error.h"
 #include "quant/ppq/load.h"
-#include "quant/ppq/passes/passes.h"
+#include "quant/ppq/passes/optional.h"
 
 namespace assay::ppq {
 namespace {
@@ -75,7 +75,7 @@ void insert_layer(Network& network, OperationId id, quant::Constant part) {
 
 }  // namespace
 
-PassReport horizontal_layer_split(Network& network, const Context& context) {
+PassReport weight_split(Network& network, const Context& context) {
   PassReport report{"HorizontalLayerSplitPass", {}, {}};
   const WeightSplitSetting& setting = context.settings.weight_split;
   if (setting.interested_layers.empty()) throw InputError("HorizontalLayerSplitPass needs the names of the layers to split (interested_layers); there is none");
