@@ -39,9 +39,24 @@ void write_scale_file(const Network& network, Export& made) {
   made.files = {{".onnx", plain_onnx(network)}, {".json", native_json(network)}, {".scale", scale_lines(network)}};
 }
 
+const char* const kNoBinary = "the .caffemodel is not written: it is a binary message of a schema that only PPQ's own program holds; weights are in the ONNX file of OnnxExporter";
+
+// Ranges of tensors in a file of their own; the text where the network has one.
 void write_ranges(const Network& network, Export& made) {
   made.files = {{".json", ranges_json(network)}};
-  made.warnings = {"the .prototxt and .caffemodel are not written: the ranges go to the .json, and the network itself is in the ONNX file of OnnxExporter"};
+  made.warnings = {kNoBinary};
+  try {
+    made.files.push_back({".prototxt", caffe_text(network, CaffeForm::bare)});
+  } catch (const Unsupported& refused) {
+    made.warnings.push_back(std::string("the .prototxt is not written: ") + refused.what());
+  }
+}
+
+Writer caffe(CaffeForm form) {
+  return [=](const Network& network, Export& made) {
+    made.files = {{".prototxt", caffe_text(network, form)}};
+    made.warnings = {kNoBinary};
+  };
 }
 
 const std::map<std::string, Writer>& writers() {
@@ -52,6 +67,8 @@ const std::map<std::string, Writer>& writers() {
          made.files = {{".onnx", range_onnx_bytes(network)}};
        }},
       {"SNPECaffeExporter", write_ranges},
+      {"PPLDSPCaffeExporter", caffe(CaffeForm::ranges)},
+      {"PPLDSPTICaffeExporter", caffe(CaffeForm::channels)},
       {"QNNDSPExporter", with_onnx(".json", encodings_json)},
       {"PPLBackendExporter", with_onnx(".json", quant_info_json)},
       {"TensorRTExporter_JSON", write_engine},

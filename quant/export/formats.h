@@ -34,4 +34,9 @@ std::string calibration_table(const Network& network);    // ncnn
 std::string calibration_records(const Network& network);  // Ascend
 std::string parameter_lines(const Network& network);      // TensorRT's weights
 
+// Caffe's text: without ranges, dilations and rounding of pools' extents (SNPE); with the ranges of weights and activations (PPL DSP); with those of activations and of the
+// channels of products' outputs (PPL DSP on TI).
+enum class CaffeForm : uint8_t { bare, ranges, channels };
+std::string caffe_text(const Network& network, CaffeForm form);
+
 }  // namespace assay::ppq

@@ -33,7 +33,7 @@ void write_json(std::string& text, const ordered_json& tree, size_t depth) {
   }
 }
 
-std::string text_of(const ordered_json& tree) {
+std::string indented(const ordered_json& tree) {
   std::string text;
   write_json(text, tree, 0);
   return text;
@@ -94,7 +94,7 @@ std::string native_json(const Network& network) {
     configs[operation.name] = std::move(entries);
     dispatchings[operation.name] = operation.platform;
   }
-  return text_of({{"configs", configs}, {"dispatchings", dispatchings}, {"values", scales}});
+  return indented({{"configs", configs}, {"dispatchings", dispatchings}, {"values", scales}});
 }
 
 std::string quant_info_json(const Network& network) {
@@ -132,7 +132,7 @@ std::string quant_info_json(const Network& network) {
     const Operation& operation = network.operation(id);
     if (operation.quantized) operations[operation.name] = {{"data_type", "INT8"}};
   }
-  return text_of({{"quant_info", info}, {"op_info", operations}});
+  return indented({{"quant_info", info}, {"op_info", operations}});
 }
 
 std::string encodings_json(const Network& network) {
@@ -157,7 +157,7 @@ std::string encodings_json(const Network& network) {
       encodings[variable.name] = ordered_json::array({encoding});
     }
   }
-  return text_of({{"activation_encodings", activations}, {"param_encodings", parameters}});
+  return indented({{"activation_encodings", activations}, {"param_encodings", parameters}});
 }
 
 std::string ranges_json(const Network& network) {
@@ -172,7 +172,7 @@ std::string ranges_json(const Network& network) {
     const Range range = range_of(network, slot.config);
     ranges[name] = {{"tensor_min", range.min[0]}, {"tensor_max", range.max[0]}};
   }
-  return text_of(ranges);
+  return indented(ranges);
 }
 
 std::string activations_json(const Network& network) {
@@ -187,7 +187,7 @@ std::string activations_json(const Network& network) {
       activations[network.variable(slot.variable).name] = static_cast<double>(tensor_scale(network, slot, "ranges of activations")) * 127;
     }
   }
-  return text_of({{"act_quant_info", activations}});
+  return indented({{"act_quant_info", activations}});
 }
 
 std::string tensor_scales_json(const Network& network) {
@@ -215,7 +215,7 @@ std::string tensor_scales_json(const Network& network) {
     // Of an Add, PPQ writes its second input's scale here (ppq.md 9.16).
     made[base + " output_tensor_0"] = tensor_scale(network, slots[1], format);
   }
-  return text_of(made);
+  return indented(made);
 }
 
 }  // namespace assay::ppq

@@ -48,7 +48,10 @@ INSTANTIATE_TEST_SUITE_P(All, ExportedText,
                          testing::Values(Format{"NCNN_INT8", "NCNNExporter", ".table", "platform.json"}, Format{"TENGINE_INT8", "TengineExporter", ".scale", "platform.scale"},
                                          Format{"TRT_INT8", "TensorRTExporter_JSON", ".wts", "quantized.wts"},
                                          Format{"TRT_INT8", "TensorRTExporter_JSON", ".json", "platform.json"}, Format{"MNN_INT8", "MNNExporter", ".json", "platform.json"},
-                                         Format{"QNN_DSP_INT8", "QNNDSPExporter", ".json", "platform.json"}, Format{"SNPE_INT8", "SNPECaffeExporter", ".json", "platform.json"}));
+                                         Format{"QNN_DSP_INT8", "QNNDSPExporter", ".json", "platform.json"}, Format{"SNPE_INT8", "SNPECaffeExporter", ".json", "platform.json"},
+                                         Format{"SNPE_INT8", "SNPECaffeExporter", ".prototxt", "platform.prototxt"},
+                                         Format{"PPL_DSP_INT8", "PPLDSPCaffeExporter", ".prototxt", "platform.prototxt"},
+                                         Format{"PPL_DSP_INT8_dspsetting", "PPLDSPCaffeExporter", ".prototxt", "platform.prototxt"}));
 
 TEST_P(ExportedJson, EqualsPpqButForTheNamesOfHashes) {
   const Format& format = GetParam();
