@@ -5,8 +5,10 @@
 
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <regex>
 
 #include "emu/base/error.h"
+#include "quant/export/import.h"
 #include "tests/ppq/export/files.h"
 
 namespace assay::ppq::test {
@@ -86,6 +88,138 @@ INSTANTIATE_TEST_SUITE_P(All, ExportedOnnx,
                                                     {"NCNN_INT8", "NCNNExporter", ".onnx", "platform.onnx"},
                                                     {"QNN_DSP_INT8", "QNNDSPExporter", ".onnx", "platform.onnx"},
                                                     {"MNN_INT8", "MNNExporter", ".onnx", "platform.onnx"}}})));
+
+// What the last step of the platform measured stands in the record as NumPy prints it: "array([0.5, 1.25], dtype=float32)".
+void set_channel_ranges(Network& network, const RecordedRun& run) {
+  const auto slots = run.slots();
+  for (const json& operation : json::parse(read_bytes(run.folder() + "tqc.json"))) {
+    for (const char* side : {"inputs", "outputs"}) {
+      for (const json& slot : operation.at(side)) {
+        if (!slot.contains("detail")) continue;
+        for (const auto& [key, printed] : slot.at("detail").items()) {
+          const std::string text = printed.get<std::string>();
+          const std::regex number("-?[0-9]+\\.[0-9]*(e[-+]?[0-9]+)?");
+          size_t channel = 0;
+          for (std::sregex_iterator found(text.begin(), text.end(), number), end; found != end; ++found) {
+            network.configurations[slots.at(slot.at("id"))].detail[key + "[" + std::to_string(channel++) + "]"] = static_cast<double>(std::stof(found->str()));
+          }
+        }
+      }
+    }
+  }
+}
+
+TEST(ExportedChannelRanges, EqualPpqByteForByte) {
+  const RecordedRun run("cnn_core", "PPL_DSP_TI_INT8");
+  if (!run.exists()) GTEST_SKIP() << run.missing();
+  Network network = as_exported(run);
+  set_channel_ranges(network, run);
+  const Export made = export_network(network, "PPLDSPTICaffeExporter");
+  EXPECT_EQ(made.files.at(0).bytes, read_bytes(run.folder() + "export/platform.prototxt"));
+  ASSERT_EQ(made.warnings.size(), 1U);
+  EXPECT_EQ(made.warnings[0].rfind("the .caffemodel is not written", 0), 0U);
+}
+
+// A convolution, a pool and a product with unsigned inputs and signed weights, as no recorded platform has them.
+Network records() {
+  Network network;
+  const auto variable = [&](const char* name, Shape shape, size_t values) {
+    const VariableId id = network.add_variable(name);
+    network.variable(id).shape = shape;
+    network.variable(id).is_parameter = values > 0;
+    if (values > 0) network.variable(id).value = std::make_shared<const quant::Constant>(quant::Constant::of_reals(shape, std::vector<float>(values, 0.5F)));
+    return id;
+  };
+  const auto input_of = [&](float scale, float offset) {
+    Configuration made;
+    made.policy.asymmetric = true, made.quant_min = 0, made.quant_max = 255, made.state = State::activated;
+    const ConfigId id = network.configurations.add(made);
+    network.configurations.set_scale(id, {{scale}, {offset}, false});
+    return id;
+  };
+  const auto weight_of = [&](std::vector<float> scales, bool per_channel) {
+    Configuration made;
+    made.policy.per_channel = per_channel, made.state = State::activated;
+    if (per_channel) made.channel_axis = 0;
+    const ConfigId id = network.configurations.add(made);
+    network.configurations.set_scale(id, {scales, std::vector<float>(scales.size(), 0.0F), per_channel});
+    return id;
+  };
+  const auto add = [&](const char* name, const char* type, std::vector<VariableId> inputs, VariableId output, std::vector<ConfigId> configs) {
+    Configuration real;
+    real.state = State::fp32;
+    Operation made;
+    made.name = name, made.type = type, made.quantized = true, made.platform = "ASC_INT8";
+    made.inputs = std::move(inputs), made.outputs = {output}, made.input_configs = std::move(configs), made.output_configs = {network.configurations.add(real)};
+    network.add_operation(std::move(made));
+  };
+  const VariableId x = variable("x", {1, 3, 8, 6}, 0), a = variable("a", {1, 2, 8, 6}, 0), b = variable("b", {1, 2, 4, 3}, 0), c = variable("c", {1, 24}, 0),
+                   y = variable("y", {1, 5}, 0);
+  add("conv", "Conv", {x, variable("w", {2, 3, 1, 1}, 6)}, a, {input_of(0.02F, 128), weight_of({0.25F, 1e-9F}, true)});
+  add("pool", "AveragePool", {a}, b, {input_of(0.0234375F, 0)});
+  Operation flat;
+  flat.name = "flat", flat.type = "Flatten", flat.platform = "FP32", flat.inputs = {b}, flat.outputs = {c};
+  network.add_operation(std::move(flat));
+  add("gemm", "Gemm", {c, variable("v", {24, 5}, 120)}, y, {input_of(0.5F, 255), weight_of({0.125F}, false)});
+  network.inputs = {x}, network.outputs = {y}, network.name = "records", network.opset = 11;
+  return network;
+}
+
+TEST(ExportedRecords, HoldScalesOffsetsAndShapes) {
+  // 1e-9 is less than the least scale of the format, 2^-23.
+  EXPECT_EQ(
+      export_network(records(), "AscendExporter").files.at(1).bytes,
+      "record {\n  key: \"conv\"\n  value {\n    scale_d: 0.019999999552965164\n    offset_d: 0\n    scale_w: 0.25\n    scale_w: 1.1920928955078125e-07\n    offset_w: 0\n    "
+      "offset_w: 0\n"
+      "    channels: 3\n    height: 8\n    width: 6\n  }\n}\n"
+      "record {\n  key: \"pool\"\n  value {\n    scale_d: 0.0234375\n    offset_d: -128\n    channels: 2\n    height: 8\n    width: 6\n  }\n}\n"
+      "record {\n  key: \"gemm\"\n  value {\n    scale_d: 0.5\n    offset_d: 127\n    scale_w: 0.125\n    offset_w: 0\n    channels: 24\n    height: 1\n    width: 1\n  }\n}\n");
+}
+
+TEST(ExportedRecords, AreReadBack) {
+  const Network wanted = records();
+  Network network = wanted;
+  for (ConfigId id = 0; id < network.configurations.size(); ++id) {
+    if (network.configurations.scale(id).set()) network.configurations.restore(id, State::initial, id, {});
+  }
+  const Folder folder;
+  EXPECT_EQ(import_quantization(network, folder.write("file.txt", export_network(wanted, "AscendExporter").files.at(1).bytes)).given, 5U);
+  for (ConfigId id = 0; id < network.configurations.size(); ++id) {
+    ScaleOffset scale = wanted.configurations.scale(id);
+    if (scale.scale.size() == 2) scale.scale[1] = 1.1920928955078125e-07F;
+    EXPECT_EQ(network.configurations.scale(id), scale) << id;
+    EXPECT_EQ(network.configurations[id].state, wanted.configurations[id].state) << id;
+  }
+}
+
+TEST(ExportedRecords, ThatAreDamagedAreRefused) {
+  const Folder folder;
+  const std::string text = export_network(records(), "AscendExporter").files.at(1).bytes;
+  const auto said = [&](const std::string& from, const std::string& to) {
+    std::string damaged = text;
+    const size_t at = damaged.find(from);
+    if (at != std::string::npos) damaged.replace(at, from.size(), to);
+    Network network = records();
+    try {
+      import_quantization(network, folder.write("file.txt", damaged));
+      return std::string();
+    } catch (const InputError& error) {
+      return std::string(error.what());
+    }
+  };
+  EXPECT_EQ(said("nothing", ""), "");
+  EXPECT_NE(said("\"conv\"", "\"cone\"").find("the network has no operation 'cone'"), std::string::npos);
+  EXPECT_NE(said("scale_d", "scale_x").find("field 'scale_x' is unknown"), std::string::npos);
+  EXPECT_NE(said("scale_d", "scale_x").find("field 'scale_d' is missing"), std::string::npos);
+  EXPECT_NE(said("scale_w: 0.25", "scale_w: nan").find("where a number must stand"), std::string::npos);
+  EXPECT_NE(said("scale_w: 0.25\n", "").find("as many offset_w as scale_w"), std::string::npos);
+  EXPECT_NE(said("key: \"gemm\"", "key: \"pool\"").find("is given twice"), std::string::npos);
+  EXPECT_NE(said("    scale_w: 0.125\n    offset_w: 0\n", "").find("field 'scale_w' is missing"), std::string::npos);
+  for (size_t length = 6; length + 3 < text.size(); ++length) {
+    Network network = records();
+    EXPECT_THROW(import_quantization(network, folder.write("file.txt", text.substr(0, length))), InputError) << length;
+  }
+}
 
 TEST(Export, RefusesAnExporterThatThereIsNotAndListsThoseThatThereAre) {
   try {
