@@ -9,13 +9,13 @@ namespace assay::ppq {
 namespace {
 
 // Operations by name, each with the names of its producers; "x" is the network's input.
-class Drawing {
+class DrawnNetwork {
  public:
-  Drawing() {
+  DrawnNetwork() {
     made_["x"] = network.add_variable("x");
     network.inputs = {made_["x"]};
   }
-  Drawing& add(const std::string& name, const std::string& type, const std::vector<std::string>& producers) {
+  DrawnNetwork& add(const std::string& name, const std::string& type, const std::vector<std::string>& producers) {
     Operation operation;
     operation.name = name, operation.type = type, operation.quantized = true;
     for (const std::string& producer : producers) operation.inputs.push_back(made_.at(producer));
@@ -37,7 +37,7 @@ class Drawing {
 };
 
 TEST(Blocks, AChainIsTakenUpToTheLimitOfDepth) {
-  Drawing drawing;
+  DrawnNetwork drawing;
   drawing.add("a", "Conv", {"x"}).add("b", "Relu", {"a"}).add("c", "Conv", {"b"}).add("d", "Relu", {"c"}).add("e", "Conv", {"d"}).add("f", "Relu", {"e"});
   EXPECT_EQ(drawing.block("a", 4), "a b c d e");
   EXPECT_EQ(drawing.block("a", 1), "a b");
@@ -46,14 +46,14 @@ TEST(Blocks, AChainIsTakenUpToTheLimitOfDepth) {
 }
 
 TEST(Blocks, AnOperationWithAnotherProducerEndsAChain) {
-  Drawing drawing;
+  DrawnNetwork drawing;
   drawing.add("a", "Conv", {"x"}).add("b", "Conv", {"x"}).add("c", "Relu", {"b"}).add("sum", "Add", {"a", "c"});
   EXPECT_EQ(drawing.block("a", 4), "a");
   EXPECT_EQ(drawing.block("b", 4), "b c");
 }
 
 TEST(Blocks, BranchesAreTakenWhereTheyMeetWithinTheLimit) {
-  Drawing drawing;
+  DrawnNetwork drawing;
   drawing.add("a", "Conv", {"x"}).add("r", "Relu", {"a"}).add("b", "Conv", {"r"}).add("sum", "Add", {"r", "b"}).add("end", "Relu", {"sum"});
   EXPECT_EQ(drawing.block("a", 4), "a r b sum end");
   EXPECT_EQ(drawing.block("a", 3), "a r b sum");
@@ -61,20 +61,20 @@ TEST(Blocks, BranchesAreTakenWhereTheyMeetWithinTheLimit) {
 }
 
 TEST(Blocks, BranchesThatNeverMeetEndTheBlock) {
-  Drawing drawing;
+  DrawnNetwork drawing;
   drawing.add("a", "Conv", {"x"}).add("b", "Relu", {"a"}).add("c", "Conv", {"a"});
   EXPECT_EQ(drawing.block("a", 4), "a");
 }
 
 TEST(Blocks, TheMeetingPointIsWhereNothingElseIsLeft) {
-  Drawing drawing;  // b and c meet in m1 already, but d goes on to m2
+  DrawnNetwork drawing;  // b and c meet in m1 already, but d goes on to m2
   drawing.add("a", "Conv", {"x"}).add("b", "Relu", {"a"}).add("c", "Relu", {"a"}).add("d", "Relu", {"a"}).add("m1", "Add", {"b", "c"}).add("m2", "Add", {"m1", "d"});
   EXPECT_EQ(drawing.block("a", 4), "a b c d m1 m2");
   EXPECT_EQ(drawing.block("a", 2), "a");
 }
 
 TEST(Blocks, DepthIsTheLongestPath) {
-  Drawing drawing;  // m is two edges from a by one path, five by the other
+  DrawnNetwork drawing;  // m is two edges from a by one path, five by the other
   drawing.add("a", "Conv", {"x"}).add("s", "Relu", {"a"}).add("l1", "Relu", {"a"}).add("l2", "Relu", {"l1"}).add("l3", "Relu", {"l2"}).add("l4", "Relu", {"l3"});
   drawing.add("m", "Add", {"s", "l4"});
   EXPECT_EQ(drawing.block("a", 4), "a");
@@ -82,7 +82,7 @@ TEST(Blocks, DepthIsTheLongestPath) {
 }
 
 TEST(Blocks, EachComputingOperationIsTakenOnce) {
-  Drawing drawing;
+  DrawnNetwork drawing;
   drawing.add("a", "Conv", {"x"}).add("b", "Conv", {"a"}).add("c", "Conv", {"b"}).add("d", "Relu", {"c"});
   drawing.network.operation(*drawing.network.find_operation("d")).quantized = false;
   const std::vector<Block> blocks = build_blocks(drawing.network, 1, {});

@@ -17,7 +17,7 @@ using quant::Constant;
 using quant::FloatTensor;
 using Attributes = std::map<std::string, quant::Attribute>;
 
-std::vector<int64_t> ints(std::initializer_list<int64_t> values) {
+std::vector<int64_t> int_list(std::initializer_list<int64_t> values) {
   return values;
 }
 
@@ -116,19 +116,20 @@ struct Checked {
 
 TEST(Gradients, OfConvolutions) {
   const FloatTensor x = random_tensor({2, 4, 7, 6}, 1), b = random_tensor({6}, 3);
-  Checked("Conv", {{"kernel_shape", ints({3, 2})}}, {x, random_tensor({6, 4, 3, 2}, 2), b}, 1).check();
-  Checked("Conv", {{"pads", ints({1, 0, 2, 1})}, {"strides", ints({2, 1})}, {"dilations", ints({1, 2})}}, {x, random_tensor({6, 4, 3, 2}, 2), b}, 1).check();
-  Checked("Conv", {{"group", int64_t{2}}, {"pads", ints({1, 1, 1, 1})}}, {x, random_tensor({6, 2, 3, 3}, 2), b}, 1).check();
-  Checked("Conv", {{"group", int64_t{4}}, {"pads", ints({1, 1, 1, 1})}}, {x, random_tensor({4, 1, 3, 3}, 2)}, 1).check();
-  Checked("Conv", {{"auto_pad", std::string("SAME_UPPER")}, {"strides", ints({2, 2})}}, {x, random_tensor({6, 4, 3, 3}, 2), b}, 1).check();
+  Checked("Conv", {{"kernel_shape", int_list({3, 2})}}, {x, random_tensor({6, 4, 3, 2}, 2), b}, 1).check();
+  Checked("Conv", {{"pads", int_list({1, 0, 2, 1})}, {"strides", int_list({2, 1})}, {"dilations", int_list({1, 2})}}, {x, random_tensor({6, 4, 3, 2}, 2), b}, 1).check();
+  Checked("Conv", {{"group", int64_t{2}}, {"pads", int_list({1, 1, 1, 1})}}, {x, random_tensor({6, 2, 3, 3}, 2), b}, 1).check();
+  Checked("Conv", {{"group", int64_t{4}}, {"pads", int_list({1, 1, 1, 1})}}, {x, random_tensor({4, 1, 3, 3}, 2)}, 1).check();
+  Checked("Conv", {{"auto_pad", std::string("SAME_UPPER")}, {"strides", int_list({2, 2})}}, {x, random_tensor({6, 4, 3, 3}, 2), b}, 1).check();
   Checked("Conv", {}, {x, random_tensor({6, 4, 1, 1}, 2), b}, 1).check();
-  Checked("Conv", {{"pads", ints({2, 1})}, {"strides", ints({2})}}, {random_tensor({2, 4, 9}, 1), random_tensor({6, 4, 3}, 2), b}, 1).check();
+  Checked("Conv", {{"pads", int_list({2, 1})}, {"strides", int_list({2})}}, {random_tensor({2, 4, 9}, 1), random_tensor({6, 4, 3}, 2), b}, 1).check();
 }
 
 TEST(Gradients, OfTransposedConvolutions) {
   const FloatTensor x = random_tensor({2, 4, 3, 4}, 1);
-  Checked("ConvTranspose", {{"strides", ints({2, 2})}, {"pads", ints({1, 0, 1, 1})}}, {x, random_tensor({4, 3, 3, 2}, 2), random_tensor({3}, 3)}, 1).check();
-  Checked("ConvTranspose", {{"strides", ints({2, 2})}, {"group", int64_t{2}}, {"output_padding", ints({1, 1})}}, {x, random_tensor({4, 3, 2, 2}, 2), random_tensor({6}, 3)}, 1)
+  Checked("ConvTranspose", {{"strides", int_list({2, 2})}, {"pads", int_list({1, 0, 1, 1})}}, {x, random_tensor({4, 3, 3, 2}, 2), random_tensor({3}, 3)}, 1).check();
+  Checked("ConvTranspose", {{"strides", int_list({2, 2})}, {"group", int64_t{2}}, {"output_padding", int_list({1, 1})}}, {x, random_tensor({4, 3, 2, 2}, 2), random_tensor({6}, 3)},
+          1)
       .check();
 }
 
@@ -164,21 +165,21 @@ TEST(Gradients, OfArithmeticWithBroadcasting) {
 
 TEST(Gradients, OfPools) {
   const FloatTensor x = spread({2, 3, 7, 6}, 1);
-  const Attributes window = {{"kernel_shape", ints({3, 2})}, {"strides", ints({2, 2})}, {"pads", ints({1, 0, 1, 1})}};
+  const Attributes window = {{"kernel_shape", int_list({3, 2})}, {"strides", int_list({2, 2})}, {"pads", int_list({1, 0, 1, 1})}};
   for (const char* type : {"MaxPool", "AveragePool"}) {
     Checked(type, window, {x}, 1).check();
-    Checked(type, {{"kernel_shape", ints({2, 2})}}, {x}, 1).check();  // moves by its kernel
+    Checked(type, {{"kernel_shape", int_list({2, 2})}}, {x}, 1).check();  // moves by its kernel
   }
   for (const char* type : {"GlobalAveragePool", "GlobalMaxPool"}) Checked(type, {}, {x}, 1).check();
-  Checked("ReduceMean", {{"axes", ints({2, 3})}, {"keepdims", int64_t{0}}}, {x}, 1).check();
-  Checked("ReduceMean", {{"axes", ints({-1})}}, {x}, 1).check();
+  Checked("ReduceMean", {{"axes", int_list({2, 3})}, {"keepdims", int64_t{0}}}, {x}, 1).check();
+  Checked("ReduceMean", {{"axes", int_list({-1})}}, {x}, 1).check();
 }
 
 TEST(Gradients, OfOperationsThatMoveElements) {
   const FloatTensor x = random_tensor({2, 4, 3, 2}, 1);
   Checked("Concat", {{"axis", int64_t{1}}}, {x, random_tensor({2, 1, 3, 2}, 2)}, 2).check();
   Checked("Flatten", {}, {x}, 1).check();
-  Checked("Transpose", {{"perm", ints({0, 2, 3, 1})}}, {x}, 1).check();
+  Checked("Transpose", {{"perm", int_list({0, 2, 3, 1})}}, {x}, 1).check();
   Checked("Reshape", {}, {x}, 1, {Constant::of_integers({2}, {2, -1})}).check();
   Checked("Pad", {}, {x}, 1, {Constant::of_integers({8}, {0, 0, 1, 0, 0, 1, 0, 2}), Constant::of_reals({}, {0.5F})}).check();
   Checked("Slice", {}, {x}, 1, {Constant::of_integers({1}, {1}), Constant::of_integers({1}, {4}), Constant::of_integers({1}, {1}), Constant::of_integers({1}, {2})}).check();
@@ -197,7 +198,7 @@ TEST(Gradients, AnOperationWithoutOneSaysSo) {
 TEST(Gradients, ProductsAreThoseOfTheExecutor) {
   const quant::SingleThread single;
   const FloatTensor x = random_tensor({2, 4, 7, 6}, 1), w = random_tensor({6, 2, 3, 3}, 2), b = random_tensor({6}, 3);
-  const Attributes attributes = {{"group", int64_t{2}}, {"pads", ints({1, 2, 1, 0})}, {"strides", ints({2, 1})}, {"dilations", ints({2, 1})}};
+  const Attributes attributes = {{"group", int64_t{2}}, {"pads", int_list({1, 2, 1, 0})}, {"strides", int_list({2, 1})}, {"dilations", int_list({2, 1})}};
   const Checked ours("Conv", attributes, {x, w, b}, 1);
   Operation operation;
   operation.name = "only", operation.type = "Conv", operation.attributes = attributes, operation.inputs = {0, 1, 2}, operation.outputs = {3};

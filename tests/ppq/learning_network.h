@@ -23,6 +23,7 @@ struct LearningNetwork {
   LearningNetwork(const std::string& model, const std::string& name, const std::string& pass) : run(model, name) {
     if (!run.exists()) return;
     network = run.after(pass);
+    restore_integers();
     settings.exact = false;
     const std::string folder = model == "cnn_core" ? run.model_folder() + "calibration/" : std::string(ASSAY_SHARED_DIR) + "/models/calib/" + model + "/";
     const std::vector<std::string> files = npy_files(folder);
@@ -33,6 +34,18 @@ struct LearningNetwork {
   bool exists() const { return run.exists(); }
   std::string missing() const { return run.missing(); }
   Context context() const { return Context{platform, settings, inputs, threads, {}, cancelled}; }
+
+  // Recorded parameters are all reals; the executor wants the shape of a Reshape as integers.
+  void restore_integers() {
+    for (const OperationId id : network.order) {
+      const Operation& operation = network.operation(id);
+      if (operation.type != "Reshape" || operation.inputs.size() < 2) continue;
+      Variable& shape = network.variable(operation.inputs[1]);
+      if (!shape.value || shape.value->kind == quant::Kind::integer) continue;
+      const std::vector<int64_t> extents(shape.value->reals.begin(), shape.value->reals.end());
+      shape.value = shape.fp32 = std::make_shared<const quant::Constant>(quant::Constant::of_integers(shape.value->shape, extents));
+    }
+  }
 
   // Each line of the report has an error before that is the larger; there are as many blocks as it says.
   void expect_errors_fall(const PassReport& report, const Network&) const {
