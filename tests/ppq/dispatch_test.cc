@@ -110,6 +110,19 @@ TEST(Dispatch, ShapesAndIndicesAreSentToSoi) {
   EXPECT_EQ(shapes().sent("perseus", platform_of({"Conv", "Reshape", "Relu"})), "shape=SOI gather=SOI cat=SOI conv=U reshape=U relu=U");
 }
 
+TEST(Dispatch, ValuesEndWhereTheyOnlySayAShape) {
+  Drawing net;
+  net.add("conv", "Conv", {"x", "w"}, {"a"}).add("relu", "Relu", {"a"}, {"b"}).add("cast", "Cast", {"a"}, {"c"});
+  net.add("fill", "ConstantOfShape", {"c"}, {"d"}).add("mul", "Mul", {"d", "w2"}, {"y"});
+  EXPECT_EQ(net.sent("conservative", platform_of({"Conv", "Relu", "Cast", "ConstantOfShape", "Mul"})), "conv=U relu=U cast=SOI fill=SOI mul=SOI");
+}
+
+TEST(Dispatch, AShapeThatAConvolutionDecidesIsComputedInFp32) {
+  Drawing net;
+  net.add("conv", "Conv", {"x", "w"}, {"a"}).add("cast", "Cast", {"a"}, {"s"}).add("reshape", "Reshape", {"x", "s"}, {"y"});
+  EXPECT_EQ(net.sent("conservative", platform_of({"Conv", "Reshape"})), "conv=U cast=FP32 reshape=FP32");
+}
+
 TEST(Dispatch, TheTableOverridesAndNamesWhatItDoesNotFind) {
   Drawing net = chain();
   EXPECT_EQ(net.sent("conservative", platform_of(kTypes), {{"c2", "FP32"}, {"pre", "MINE"}, {"FP32 OPERATION NAME", "FP32"}}), "pre=MINE c1=U act=U c2=FP32 post=U end=FP32");
