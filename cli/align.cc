@@ -96,6 +96,7 @@ void add_align(CLI::App& app, int& exit_code) {
     return with_examples(
         "Exit code 0: all three cosines above 0.99; 1: not.\nExamples:\n"
         "  assay align digits.onnx -t {target} -c calibration/ -i inputs/ -l labels.json -o out\n"
+        "  assay align digits.onnx -p {platform} -c calibration/ -o out\n"
         "  assay align net.onnx -t my_chip.toml -c photos/ --color bgr --mean 104,117,123 --shape data=1x3x224x224 -o out --golden");
   });
   command->callback([options, &exit_code] { exit_code = align(*options); });

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "cli/platform.h"
 #include "emu/base/error.h"
 #include "quant/fake_quantize.h"
 
@@ -37,11 +38,48 @@ int64_t largest(const std::vector<float>& scores) {
 Columns::Columns(const Pipeline& pipeline, emu::Engine engine)
     : pipeline_(pipeline), machine_(pipeline.lowered.program, engine), fp32_(pipeline.quantized.graph), simulator_(pipeline.quantized) {
   const auto& program = pipeline.lowered.program;
+  const auto& values = pipeline.quantized.graph.values;
+  std::vector<bool> compared(values.size(), true);
+  if (pipeline.platform) {
+    const ppq::Network& network = pipeline.platform->network;
+    network_.emplace(network);
+    compared.assign(values.size(), false);
+    for (const ppq::Variable& variable : network.variables) {
+      const auto found = std::find_if(values.begin(), values.end(), [&](const quant::Value& value) { return value.name == variable.name; });
+      value_of_.push_back(found == values.end() ? std::nullopt : std::optional(static_cast<quant::ValueId>(found - values.begin())));
+      if (value_of_.back()) compared[*value_of_.back()] = true;
+    }
+  }
   for (size_t i = 0; i < program.instructions.size(); ++i) {
     const auto& map = pipeline.lowered.program_value;
     const auto found = std::find(map.begin(), map.end(), static_cast<int64_t>(program.instructions[i].result));
-    if (found != map.end()) layers_.push_back({i, static_cast<quant::ValueId>(found - map.begin())});
+    if (found == map.end()) continue;
+    const auto value = static_cast<quant::ValueId>(found - map.begin());
+    if (compared[value]) layers_.push_back({i, value});
   }
+}
+
+Tensors Columns::run_network(const Tensors& inputs, ppq::Executor::Mode mode) const {
+  Tensors kept(pipeline_.quantized.graph.values.size());
+  ppq::Executor::Hooks hooks;
+  hooks.after = [&](ppq::OperationId id, const Tensors& outputs) {
+    const auto& variables = pipeline_.platform->network.operation(id).outputs;
+    for (size_t i = 0; i < outputs.size(); ++i) {
+      if (variables[i] != ppq::kNone && value_of_[variables[i]]) kept[*value_of_[variables[i]]] = outputs[i];
+    }
+  };
+  network_->run(inputs, mode, hooks);
+  return kept;
+}
+
+Tensors Columns::fp32_column(const Tensors& inputs) const {
+  if (network_) return run_network(inputs, ppq::Executor::Mode::fp32);
+  return keep_all([&](const auto& on_value) { fp32_.run(inputs, on_value); }, pipeline_.quantized.graph.values.size());
+}
+
+Tensors Columns::ppq_column(const Tensors& inputs) const {
+  if (network_) return run_network(inputs, ppq::Executor::Mode::quantized);
+  return keep_all([&](const auto& on_value) { simulator_.run(inputs, on_value); }, pipeline_.quantized.graph.values.size());
 }
 
 golden::Alignment Columns::empty() const {
@@ -53,6 +91,10 @@ golden::Alignment Columns::empty() const {
   alignment.target = pipeline_.info.target;
   for (const auto& claim : pipeline_.quantized.target.claims) {
     if (claim.evidence == emu::Evidence::assumed) alignment.assumed.push_back(claim);
+  }
+  if (pipeline_.platform) {
+    alignment.notes.push_back("scales are PPQ's for platform " + pipeline_.platform->platform.name);
+    for (const auto& report : pipeline_.platform->reports) alignment.notes.insert(alignment.notes.end(), report.warnings.begin(), report.warnings.end());
   }
   for (const auto& note : pipeline_.lowered.notes) {
     alignment.notes.push_back("the accumulator of '" + note.node + "' (" + note.accumulator + ") can overflow: its worst case needs " + std::to_string(note.bits_needed) + " bits");
@@ -74,8 +116,8 @@ golden::Alignment Columns::empty() const {
 golden::Alignment Columns::compare(const std::string& sample, const Tensors& inputs, int64_t label) const {
   const auto& graph = pipeline_.quantized.graph;
   const auto& program = pipeline_.lowered.program;
-  const Tensors fp32 = keep_all([&](const auto& on_value) { fp32_.run(inputs, on_value); }, graph.values.size());
-  const Tensors ppq = keep_all([&](const auto& on_value) { simulator_.run(inputs, on_value); }, graph.values.size());
+  const Tensors fp32 = fp32_column(inputs);
+  const Tensors ppq = ppq_column(inputs);
   KeepOutputs emulated(program.instructions.size());
   machine_.run(quant::quantize_inputs(program, inputs), emulated);
 

@@ -5,6 +5,7 @@
 #include "cli/pipeline.h"
 #include "golden/align.h"
 #include "quant/execute/simulate.h"
+#include "quant/ppq/executor.h"
 
 namespace assay::cli {
 
@@ -24,11 +25,18 @@ class Columns {
     quant::ValueId value = 0;
   };
 
+  // A float column: every value by ValueId; empty where the column does not have it.
+  std::vector<quant::FloatTensor> fp32_column(const std::vector<quant::FloatTensor>& inputs) const;
+  std::vector<quant::FloatTensor> ppq_column(const std::vector<quant::FloatTensor>& inputs) const;
+  std::vector<quant::FloatTensor> run_network(const std::vector<quant::FloatTensor>& inputs, ppq::Executor::Mode mode) const;
+
   const Pipeline& pipeline_;
   emu::Machine machine_;
   quant::Executor fp32_;
   quant::Simulator simulator_;
-  std::vector<Layer> layers_;  // in order of execution
+  std::optional<ppq::Executor> network_;                 // with --platform: FP32 and the simulation are its
+  std::vector<std::optional<quant::ValueId>> value_of_;  // by variable of the network
+  std::vector<Layer> layers_;                            // in order of execution
 };
 
 }  // namespace assay::cli

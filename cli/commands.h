@@ -8,6 +8,7 @@ namespace assay::cli {
 
 void add_align(CLI::App& app, int& exit_code);
 void add_quantize(CLI::App& app, int& exit_code);
+void add_ppq(CLI::App& app, int& exit_code);
 void add_run(CLI::App& app, int& exit_code);
 void add_inspect(CLI::App& app, int& exit_code);
 void add_targets(CLI::App& app, int& exit_code);

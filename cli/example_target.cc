@@ -6,6 +6,7 @@
 
 #include "emu/base/error.h"
 #include "emu/target/load_target.h"
+#include "quant/ppq/platform.h"
 #include "vectors/arithmetic/cases.h"
 
 namespace assay::cli {
@@ -65,12 +66,18 @@ Examples examples() {
     found.target = found.other = target->name;
     found.change = changed_rounding(*target).value_or(found.change);
   }
+  try {
+    const auto platforms = ppq::platform_names(ppq::default_platforms_dir());
+    if (!platforms.empty()) found.platform = platforms.front();
+  } catch (const InputError&) {
+  }
   return found;
 }
 
 std::string with_examples(std::string text) {
   const Examples found = examples();
   replace_all(text, "{target}", found.target), replace_all(text, "{other}", found.other), replace_all(text, "{change}", found.change);
+  replace_all(text, "{platform}", found.platform);
   return text;
 }
 

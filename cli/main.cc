@@ -37,6 +37,7 @@ int main(int argc, char** argv) {
   assay::cli::add_align(app, exit_code);
   assay::cli::add_quantize(app, exit_code);
   assay::cli::add_run(app, exit_code);
+  assay::cli::add_ppq(app, exit_code);
   assay::cli::add_inspect(app, exit_code);
   assay::cli::add_targets(app, exit_code);
   assay::cli::add_verify(app, exit_code);

@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <thread>
 
+#include "cli/platform.h"
 #include "cli/progress.h"
 #include "emu/base/error.h"
 #include "emu/program/file.h"
@@ -10,6 +11,7 @@
 #include "emu/target/load_target.h"
 #include "quant/graph/passes/passes.h"
 #include "quant/onnx/import_onnx.h"
+#include "quant/ppq/to_graph.h"
 
 namespace assay::cli {
 namespace {
@@ -115,7 +117,7 @@ std::string targets_dir_or_default(const std::string& dir) {
 
 void add_model_options(CLI::App& command, ModelOptions& options) {
   command.add_option("model", options.model, "The ONNX model")->required()->type_name("MODEL");
-  command.add_option("-t,--target", options.target, "A built-in target's name (see `assay targets list`) or a path ending in .toml")->required();
+  command.add_option("-t,--target", options.target, "A built-in target's name (see `assay targets list`) or a path ending in .toml");
   add_targets_dir_option(command, options.targets_dir);
   command
       .add_option("-c,--calibration", options.calibration,
@@ -123,6 +125,7 @@ void add_model_options(CLI::App& command, ModelOptions& options) {
       ->type_name("PATH");
   command.add_option("--observer", options.observer, "Calibrate activations with minmax, percentile, kl or mse (default: the target's)");
   command.add_option("--shape", options.shapes, "Shape of an input that the model leaves open, as input=1x3x224x224 (repeatable)")->type_name("NAME=SHAPE");
+  add_platform_options(command, options.platform);
   add_preprocess_options(command, options.preprocess);
   add_output_options(command, options.output);
 }
@@ -139,20 +142,37 @@ std::vector<quant::FloatTensor> load(const vectors::Sample& sample, const std::v
   return tensors;
 }
 
-Pipeline prepare(const ModelOptions& options) {
-  const emu::Target target = emu::load_target(emu::find_target(options.target, targets_dir_or_default(options.targets_dir)));
+namespace {
+
+emu::Target target_of(const ModelOptions& options, const PlatformRun* platform) {
+  if (options.target.empty() && platform == nullptr)
+    throw InputError("neither --target nor --platform is given; `assay targets list` and `assay ppq platforms` show what there is");
+  return emu::load_target(emu::find_target(options.target.empty() ? platform->platform.target : options.target, targets_dir_or_default(options.targets_dir)));
+}
+
+quant::Graph graph_of(const ModelOptions& options, const PlatformRun* platform) {
+  if (platform != nullptr) return ppq::to_graph(platform->network);
   quant::ImportOptions import_options;
   for (const auto& text : options.shapes) import_options.shapes.insert(parse_shape(text));
-  quant::Graph graph = quant::import_onnx(options.model, import_options);
+  return quant::import_onnx(options.model, import_options);
+}
+
+}  // namespace
+
+Pipeline prepare(const ModelOptions& options) {
+  Pipeline pipeline;
+  if (!options.platform.platform.empty()) pipeline.platform = std::make_shared<const PlatformRun>(run_platform(options, options.platform));
+  const emu::Target target = target_of(options, pipeline.platform.get());
+  quant::Graph graph = graph_of(options, pipeline.platform.get());
   quant::simplify(graph);
 
-  Pipeline pipeline;
   pipeline.inputs = describe_inputs(graph);
   pipeline.preprocessing = preprocessing_from(options.preprocess, pipeline.inputs.empty() ? Shape{} : pipeline.inputs[0].shape);
   const auto samples = options.calibration.empty() ? std::vector<vectors::Sample>{} : samples_or_error(options.calibration, pipeline.inputs, "--calibration");
   quant::CalibrateOptions calibrate_options;
   calibrate_options.threads = thread_count(options.output);
   if (!options.observer.empty()) calibrate_options.observer = options.observer;
+  if (pipeline.platform) calibrate_options.stated = ppq::stated_scales(pipeline.platform->network, graph);
   {
     Progress progress("calibrating", options.output.quiet);
     calibrate_options.progress = [&](size_t done, size_t total) { progress.update(done, total); };

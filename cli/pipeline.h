@@ -2,6 +2,7 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -35,9 +36,25 @@ void add_preprocess_options(CLI::App& command, PreprocessOptions& options);
 // `shape` of the model's input decides the layout where no option does.
 vectors::Preprocessing preprocessing_from(const PreprocessOptions& options, const Shape& shape);
 
+// --platform and what belongs to it (platform.h).
+struct PlatformOptions {
+  std::string platform;  // "": none, the target's own quantizer works
+  std::string platforms_dir;
+  std::string preset = "default";
+  std::string dispatcher;
+  std::string dispatching;  // a file: JSON {operation: platform}
+  std::vector<std::string> passes;
+  std::vector<std::string> with, without;  // passes added to, taken from the default ones
+  size_t steps = 0;                        // 0: one per input, at least 8, at most 512
+  std::string import_file;                 // scales from outside
+  bool fix_stale_scales = false;
+  bool ppq_exact = false;  // the default, said aloud
+};
+
 struct ModelOptions {
   std::string model;
-  std::string target;
+  std::string target;  // may be empty where a platform is given, which names one
+  PlatformOptions platform;
   std::string targets_dir;
   std::string calibration;
   std::string observer;
@@ -49,8 +66,11 @@ void add_model_options(CLI::App& command, ModelOptions& options);
 void add_targets_dir_option(CLI::App& command, std::string& dir);
 std::string targets_dir_or_default(const std::string& dir);
 
+struct PlatformRun;
+
 // A model that has been imported, calibrated and lowered.
 struct Pipeline {
+  std::shared_ptr<const PlatformRun> platform;  // with --platform: the network as PPQ quantized it; its simulation and its FP32 are the columns then
   quant::Quantized quantized;
   quant::Lowered lowered;
   golden::BundleInfo info;

@@ -22,6 +22,7 @@ struct Header {
   size_t bytes = 0;
   Shape shape;
   size_t data_begin = 0;
+  bool first_axis_fastest = false;  // Fortran's order
 };
 
 // The header is a Python dictionary of exactly three keys. Only the literals that NumPy writes are understood: quoted words, True, False and tuples of integers.
@@ -142,7 +143,7 @@ Header parse_header(const std::string& bytes, const std::string& path) {
   set_type(header, descr, path);
   // For at most one axis longer than 1 both orders are the same bytes, and NumPy may say either.
   const auto long_axes = std::count_if(header.shape.begin(), header.shape.end(), [](int64_t extent) { return extent != 1; });
-  if (fortran_order && long_axes > 1) throw InputError("'" + path + "' is in Fortran order: save it with numpy.ascontiguousarray");
+  header.first_axis_fastest = fortran_order && long_axes > 1;
 
   size_t elements = 0;
   try {
@@ -157,6 +158,24 @@ Header parse_header(const std::string& bytes, const std::string& path) {
                      std::to_string(wanted) + " bytes of data, the file has " + std::to_string(found));
   }
   return header;
+}
+
+// The file with its elements in C's order.
+std::string in_c_order(std::string bytes, const Header& header) {
+  if (!header.first_axis_fastest) return bytes;
+  const std::string from = bytes;
+  std::vector<int64_t> index(header.shape.size(), 0);
+  const auto elements = static_cast<size_t>(element_count(header.shape));
+  for (size_t i = 0; i < elements; ++i) {
+    size_t source = 0;
+    for (size_t axis = index.size(); axis-- > 0;) source = source * static_cast<size_t>(header.shape[axis]) + static_cast<size_t>(index[axis]);
+    std::memcpy(bytes.data() + header.data_begin + i * header.bytes, from.data() + header.data_begin + source * header.bytes, header.bytes);
+    for (size_t axis = index.size(); axis-- > 0;) {
+      if (++index[axis] < header.shape[axis]) break;
+      index[axis] = 0;
+    }
+  }
+  return bytes;
 }
 
 float half_to_float(uint16_t half) {
@@ -205,8 +224,9 @@ std::string file_bytes(const std::string& descr, const Shape& shape, const void*
 }  // namespace
 
 FloatTensor read_npy_float(const std::string& path) {
-  const std::string bytes = read_file(path);
+  std::string bytes = read_file(path);
   const Header header = parse_header(bytes, path);
+  bytes = in_c_order(std::move(bytes), header);
   FloatTensor tensor{header.shape, std::vector<float>(static_cast<size_t>(element_count(header.shape)))};
   const size_t begin = header.data_begin;
   auto& out = tensor.data;
@@ -227,8 +247,9 @@ FloatTensor read_npy_float(const std::string& path) {
 }
 
 emu::Tensor read_npy_int(const std::string& path) {
-  const std::string bytes = read_file(path);
+  std::string bytes = read_file(path);
   const Header header = parse_header(bytes, path);
+  bytes = in_c_order(std::move(bytes), header);
   if (header.kind == 'f') throw InputError("'" + path + "' holds floating-point elements where integers are wanted");
   const emu::IntType type{static_cast<uint8_t>(header.bytes * 8), header.kind == 'i'};
   emu::Tensor tensor(type, header.shape);

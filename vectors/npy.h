@@ -1,4 +1,4 @@
-// NumPy's .npy files, versions 1 to 3, C order, little-endian: how tensors come in and go out. No pickles, no structured types.
+// NumPy's .npy files, versions 1 to 3, little-endian: how tensors come in and go out. No pickles, no structured types.
 #pragma once
 
 #include <string>
@@ -16,7 +16,7 @@ struct FloatTensor {
   friend bool operator==(const FloatTensor&, const FloatTensor&) = default;
 };
 
-// float16, float32, float64 and all integer types become float32. InputError: not npy, truncated, Fortran order, unknown type, a header larger than the file, trailing bytes.
+// float16, float32, float64 and all integer types become float32. Fortran's order becomes C's. InputError: not npy, truncated, unknown type, a header larger than the file, trailing bytes.
 FloatTensor read_npy_float(const std::string& path);
 // Integer types only; the tensor's type is the file's (int8 -> s8 ...).
 emu::Tensor read_npy_int(const std::string& path);

@@ -5,6 +5,7 @@
 
 #include "emu/base/error.h"
 #include "quant/ops/op.h"
+#include "quant/ppq/torch_functions.h"
 
 namespace assay::ppq {
 namespace {
@@ -21,10 +22,23 @@ RealFunction elementwise(const Call& call, float (*function)(float)) {
           }};
 }
 
+RealFunction sigmoid(const Call& call) {
+  return {call.shape(0), [](const Pointers& inputs) {
+            FloatTensor y = *inputs[0];
+            torch_sigmoid(y);
+            return y;
+          }};
+}
+
+RealFunction softmax(const Call& call) {
+  const int64_t axis = quant::normalized_axis(call.node.integer("axis", -1), call.rank(0));
+  return {call.shape(0), [axis](const Pointers& inputs) { return torch_softmax(*inputs[0], axis); }};
+}
+
 RealFunction log_softmax(const Call& call) {
-  const quant::Softmax softmax{quant::normalized_axis(call.node.integer("axis", -1), call.rank(0))};
-  return {call.shape(0), [softmax](const Pointers& inputs) {
-            FloatTensor y = evaluate(softmax, inputs, inputs[0]->shape);
+  const int64_t axis = quant::normalized_axis(call.node.integer("axis", -1), call.rank(0));
+  return {call.shape(0), [axis](const Pointers& inputs) {
+            FloatTensor y = torch_softmax(*inputs[0], axis);
             for (float& value : y.data) value = std::log(value);
             return y;
           }};
@@ -160,6 +174,9 @@ RealFunction mirror_pad(const Call& call, bool reflect) {
 std::optional<RealFunction> own_function(const Call& call) {
   const std::string& type = call.node.type;
   if (type == "Softplus") return elementwise(call, [](float x) { return std::log(std::exp(x) + 1.0F); });
+  if (type == "Sigmoid") return sigmoid(call);
+  if (type == "Softmax") return softmax(call);
+  if (type == "Exp") return elementwise(call, torch_exp);
   if (type == "LogSoftmax") return log_softmax(call);
   if (type == "LayerNormalization" || type == "LayerNorm") return layer_norm(call);
   const std::string mode = call.node.text("mode", "");

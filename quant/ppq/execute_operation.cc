@@ -8,6 +8,7 @@
 #include "quant/onnx/evaluate_constant.h"
 #include "quant/ops/op.h"
 #include "quant/ppq/execute_functions.h"
+#include "quant/ppq/torch_sums.h"
 
 namespace assay::ppq {
 namespace {
@@ -61,7 +62,7 @@ std::vector<quant::Argument> arguments_of(const std::vector<KernelInput>& inputs
 // Typed operators, run one after the other.
 class GraphKernel final : public Kernel {
  public:
-  GraphKernel(const OnnxNode& onnx, int64_t opset, std::vector<quant::Argument> arguments) {
+  GraphKernel(const OnnxNode& onnx, int64_t opset, std::vector<quant::Argument> arguments, bool channels_last) {
     Call call{onnx, opset, std::move(arguments)};
     quant::Builder builder(graph_);
     for (const std::string& name : call.node.inputs) builder.reserve(name);
@@ -78,7 +79,10 @@ class GraphKernel final : public Kernel {
       outputs_.push_back(found == made.end() ? kNone : found->second);
       shapes_.push_back(found == made.end() ? Shape{} : graph_.value(found->second).shape);
     }
-    for (const quant::Node& node : graph_.nodes) products_.push_back(prepare_product(graph_, node));
+    for (const quant::Node& node : graph_.nodes) {
+      products_.push_back(prepare_torch_sums(graph_, node, channels_last));
+      if (!products_.back()) products_.back() = prepare_product(graph_, node);
+    }
   }
 
   Tensors run(const Pointers& inputs) const override {
@@ -159,7 +163,7 @@ class EvaluateKernel final : public Kernel {
 class ProductAndSum final : public Kernel {
  public:
   ProductAndSum(const Call& call, float alpha, float beta)
-      : product_(product_of(call.node), call.opset, {call.argument(0), call.argument(1)}), alpha_(alpha), beta_(beta), adds_(call.has(2)) {
+      : product_(product_of(call.node), call.opset, {call.argument(0), call.argument(1)}, false), alpha_(alpha), beta_(beta), adds_(call.has(2)) {
     shapes_ = product_.shapes();
     if (!adds_) return;
     if (broadcast(call.shape(2), shapes_[0]) != shapes_[0])
@@ -215,7 +219,7 @@ std::unique_ptr<Kernel> make(const Operation& operation, int64_t opset, const st
   if (evaluable && (is_evaluated(node.type) || !can_convert(node))) return std::make_unique<EvaluateKernel>(reading, inputs);
   if (!can_convert(node)) throw Unsupported("the operator is not supported", {});
   try {
-    return std::make_unique<GraphKernel>(node, reading.opset, call.arguments);
+    return std::make_unique<GraphKernel>(node, reading.opset, call.arguments, !inputs.empty() && inputs[0].channels_last);
   } catch (const Unsupported&) {
     if (!evaluable) throw;
     return std::make_unique<EvaluateKernel>(reading, inputs);
@@ -236,6 +240,21 @@ auto naming(const Operation& operation, Body body) {
 }
 
 }  // namespace
+
+bool makes_channels_last(const Operation& operation, const std::vector<KernelInput>& inputs) {
+  static const std::set<std::string> makes_anew = {"Reshape", "Flatten", "Gemm", "MatMul", "Squeeze", "Unsqueeze", "Gather", "Expand", "Tile"};
+  if (inputs.empty() || makes_anew.count(operation.type) != 0) return false;
+  if (operation.type == "Transpose") {
+    const auto found = operation.attributes.find("perm");
+    const auto* permutation = found == operation.attributes.end() ? nullptr : std::get_if<std::vector<int64_t>>(&found->second);
+    return !inputs[0].channels_last && permutation != nullptr && *permutation == std::vector<int64_t>{0, 3, 1, 2};
+  }
+  // Of several tensors the first that is no constant decides.
+  for (const KernelInput& input : inputs) {
+    if (input.present && !input.constant) return input.channels_last;
+  }
+  return false;
+}
 
 OnnxNode node_as_read(const Operation& operation, int64_t opset, std::vector<std::string> inputs, std::vector<std::string> outputs) {
   OnnxNode node{operation.name, operation.type, operation.domain == "ai.onnx" ? "" : operation.domain, std::move(inputs), std::move(outputs), operation.attributes, 0, {}};

@@ -19,7 +19,11 @@ struct KernelInput {
   bool present = false;
   Shape shape;
   std::shared_ptr<const quant::Constant> constant;  // of parameters and of what follows from shapes alone; null: comes at run time
+  bool channels_last = false;                       // how PyTorch lays it in memory, which decides the order of sums in convolutions
 };
+
+// Whether PyTorch lays the outputs with the channels last: where an image in NHWC was transposed to NCHW, and in whatever follows that keeps its input's layout.
+bool makes_channels_last(const Operation& operation, const std::vector<KernelInput>& inputs);
 
 class Kernel {
  public:

@@ -51,14 +51,21 @@ FloatTensor reals_of(const quant::Constant& constant) {
 }  // namespace
 
 struct Executor::Prepared {
-  explicit Prepared(const Network& of) : network(of), known(of.variables.size()), shapes(of.variables.size()), readers(of.variables.size(), 0), versions(of.operations.size()) {}
+  explicit Prepared(const Network& of)
+      : network(of),
+        known(of.variables.size()),
+        shapes(of.variables.size()),
+        channels_last(of.variables.size(), false),
+        readers(of.variables.size(), 0),
+        versions(of.operations.size()) {}
 
   const Network& network;
-  std::vector<OperationId> order;  // those that really run: not what is known already
-  std::vector<ConstantPtr> known;  // by variable: computed here once, from parameters and shapes
-  std::vector<Shape> shapes;       // by variable
-  std::vector<size_t> readers;     // by variable: slots of `order` and graph outputs
-  mutable std::mutex mutex;        // of everything below, and of the roots that reading shortens
+  std::vector<OperationId> order;   // those that really run: not what is known already
+  std::vector<ConstantPtr> known;   // by variable: computed here once, from parameters and shapes
+  std::vector<Shape> shapes;        // by variable
+  std::vector<bool> channels_last;  // by variable: in PyTorch's memory
+  std::vector<size_t> readers;      // by variable: slots of `order` and graph outputs
+  mutable std::mutex mutex;         // of everything below, and of the roots that reading shortens
   mutable std::map<const quant::Constant*, std::shared_ptr<const FloatTensor>> tensors;
   mutable std::vector<std::vector<std::shared_ptr<const Version>>> versions;  // by operation, the newest last
 
@@ -101,7 +108,7 @@ struct Executor::Prepared {
     for (size_t i = 0; i < inputs.size(); ++i) {
       const VariableId id = operation.inputs[i];
       if (id == kNone) continue;
-      inputs[i] = {true, shapes[id], constant(id, mode)};
+      inputs[i] = {true, shapes[id], constant(id, mode), channels_last[id]};
       if (!inputs[i].constant) continue;
       inputs[i].shape = inputs[i].constant->shape;
       version->parameters[i] = tensor(inputs[i].constant);
@@ -156,7 +163,7 @@ struct Executor::Prepared {
         inputs.emplace_back();
       } else {
         const ConstantPtr found = constant(input, Mode::quantized);
-        inputs.push_back({true, found ? found->shape : shapes[input], found});
+        inputs.push_back({true, found ? found->shape : shapes[input], found, false});
       }
     }
     std::vector<quant::Constant> results = evaluate_known(operation, network.opset, inputs);
@@ -180,8 +187,14 @@ struct Executor::Prepared {
       order.push_back(id);
       const Operation& operation = network.operation(id);
       const Plan first = plan(id, Mode::quantized);
+      std::vector<KernelInput> inputs;
+      for (const VariableId input : operation.inputs) {
+        if (input != kNone) inputs.push_back({true, shapes[input], constant(input, Mode::quantized), channels_last[input]});
+      }
       for (size_t i = 0; i < operation.outputs.size(); ++i) {
-        if (operation.outputs[i] != kNone) shapes[operation.outputs[i]] = first.version->kernel->shapes().at(i);
+        if (operation.outputs[i] == kNone) continue;
+        shapes[operation.outputs[i]] = first.version->kernel->shapes().at(i);
+        channels_last[operation.outputs[i]] = makes_channels_last(operation, inputs);
       }
       for (const VariableId input : operation.inputs) {
         if (input != kNone) ++readers[input];

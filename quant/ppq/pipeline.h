@@ -23,4 +23,8 @@ std::vector<PassDescription> describe_passes(const Platform& platform, const Set
 std::vector<PassReport> run_passes(Network& network, const Context& context, const std::vector<std::string>& passes,
                                    const std::function<void(const PassReport&, const Network&)>& after = nullptr);
 
+// With scales from outside: of `passes` those before the parameters' observers run, then `import`, then what parameters still need (observers for those that got no scale, passive
+// ones, baking). Nothing is calibrated, aligned or learned.
+std::vector<PassReport> run_import(Network& network, const Context& context, const std::vector<std::string>& passes, const std::function<PassReport(Network&)>& import);
+
 }  // namespace assay::ppq

@@ -1,5 +1,5 @@
-// How PPQ's numbers reach the chips: the Network as the quantizer's typed graph, with the scales that PPQ found stated for its values. Weights are the baked ones, which lie on their
-// grids already, so that a chip's own rounding finds PPQ's codes again.
+// How PPQ's numbers reach the chips: the Network as the quantizer's typed graph, with the scales that PPQ found stated for its values. Weights are the baked ones, which lie on
+// their grids already, so that a chip's own rounding finds PPQ's codes again.
 #pragma once
 
 #include "quant/calibrate/calibrate.h"
@@ -11,8 +11,8 @@ namespace assay::ppq {
 // Names of values are the variables', names of nodes the operations' (of the first, where several become one). Not simplified. As import_onnx: InputError, Unsupported.
 quant::Graph to_graph(const Network& network);
 
-// For calibrate(): by value of `graph` (simplified or not), the scale with which PPQ quantizes the tensor: its producer's, else its first quantizing reader's. Values that PPQ leaves in
-// FP32 are not among them; the target's own observer measures those. `lowest` words of asymmetric configurations become offsets.
+// For calibrate(): by value of `graph` (simplified or not), the scale with which PPQ quantizes the tensor: its producer's, else its first quantizing reader's. Values that PPQ
+// leaves in FP32 are not among them; the target's own observer measures those. `lowest` words of asymmetric configurations become offsets.
 std::map<std::string, quant::StatedScale> stated_scales(const Network& network, const quant::Graph& graph);
 
 }  // namespace assay::ppq

@@ -1,0 +1,114 @@
+// assay ppq: PPQ's own quantizer by itself: its platforms, its passes, its analysis, and whether it does what recorded runs of the real PPQ did.
+#include <fmt/format.h>
+
+#include "cli/commands.h"
+#include "cli/example_target.h"
+#include "cli/platform.h"
+#include "cli/progress.h"
+#include "emu/base/error.h"
+#include "quant/ppq/pipeline.h"
+#include "verify/ppq/compare.h"
+
+namespace assay::cli {
+namespace {
+
+struct CompareOptions {
+  std::string run, model, calibration, input, platforms_dir;
+  PreprocessOptions preprocess;
+  OutputOptions output;
+};
+
+// Beside the run's folder lies what all runs of the model share.
+std::string beside(const std::string& run, const std::string& name) {
+  std::string folder = run;
+  while (folder.size() > 1 && folder.ends_with('/')) folder.pop_back();
+  return folder + "/../" + name;
+}
+
+int compare(CompareOptions options) {
+  const verify::RecordedSetup setup = verify::read_setup(options.run);
+  if (options.model.empty()) options.model = beside(options.run, "model.onnx");
+  if (options.calibration.empty()) options.calibration = beside(options.run, "calibration");
+  if (options.input.empty()) options.input = beside(options.run, "input.npy");
+  PlatformOptions platform_options;
+  platform_options.platform = setup.platform, platform_options.platforms_dir = options.platforms_dir;
+  platform_options.preset = setup.preset, platform_options.steps = setup.calibration_steps;
+  const ppq::Platform platform = platform_of(platform_options);
+  const ppq::Settings settings = settings_of(platform_options, 0);
+  ModelOptions model;
+  model.model = options.model;
+  ppq::Network network = load_network(model, platform, settings);
+  const auto inputs = describe_inputs(network);
+  const auto preprocessing = preprocessing_from(options.preprocess, inputs.empty() ? Shape{} : inputs[0].shape);
+  const auto samples = vectors::find_samples(options.calibration, inputs);
+  const ppq::InputSet set{samples.size(), [&](size_t i) { return load(samples[i], inputs, preprocessing); }};
+  const auto given = vectors::find_samples(options.input, inputs);
+  Progress progress("quantizing as recorded", options.output.quiet);
+  const ppq::Context context{platform, settings, set, thread_count(options.output), [&](const std::string&, size_t done, size_t total) { progress.update(done, total); }, {}};
+  const verify::RunComparison comparison = verify::compare_run(std::move(network), context, setup, load(given.at(0), inputs, preprocessing));
+  fmt::print("{}", options.output.json ? verify::to_json(comparison) : verify::to_text(comparison));
+  return comparison.failures.empty() ? 0 : 1;
+}
+
+void add_compare(CLI::App& app, int& exit_code) {
+  auto* command = app.add_subcommand("compare", "Quantize as a recorded run of PPQ did, and compare every configuration, parameter and simulated output");
+  const auto options = std::make_shared<CompareOptions>();
+  command->add_option("run", options->run, "Folder of the run: run.json, trace.json, params/, sim/")->required()->type_name("RUN_DIR");
+  command->add_option("--model", options->model, "The ONNX model (default: RUN_DIR/../model.onnx)")->type_name("FILE");
+  command->add_option("--calibration", options->calibration, "Calibration inputs (default: RUN_DIR/../calibration)")->type_name("PATH");
+  command->add_option("--input", options->input, "The input of the recorded outputs (default: RUN_DIR/../input.npy)")->type_name("FILE");
+  command->add_option("--platforms", options->platforms_dir, "Folder of platform files, instead of the built-in ones")->type_name("DIR");
+  add_preprocess_options(*command, options->preprocess);
+  add_output_options(*command, options->output);
+  command->footer(
+      "Exit code 0: states, dominators, roundings and baked parameters are PPQ's, scales within one millionth, and of a million simulated codes at most ten differ, by one (none "
+      "where\n"
+      "scales are powers of two); 1: not.\nExample:\n  assay ppq compare runs/net/PLATFORM --model net.onnx --calibration calib/ --input input.npy");
+  command->callback([options, &exit_code] { exit_code = compare(*options); });
+}
+
+struct ListOptions {
+  PlatformOptions platform;
+  bool json = false;
+};
+
+int list_platforms(const ListOptions& options) {
+  const std::string dir = options.platform.platforms_dir.empty() ? ppq::default_platforms_dir() : options.platform.platforms_dir;
+  for (const std::string& name : ppq::platform_names(dir)) {
+    const ppq::Platform platform = ppq::load_platform(ppq::find_platform(name, dir));
+    const ppq::Configuration& activation = platform.activation;
+    fmt::print("{:<18} {:>2} bit {:<10} {}  [{}, {}]  {:<24} {:>2} types   -> {}\n", platform.name, activation.bits, activation.policy.asymmetric ? "asymmetric" : "symmetric",
+               activation.policy.power_of_two ? "2^n" : "   ", activation.quant_min, activation.quant_max, ppq::to_string(activation.rounding), platform.quantized_types.size(),
+               platform.target);
+  }
+  return 0;
+}
+
+int list_passes(const ListOptions& options) {
+  const ppq::Platform platform = platform_of(options.platform);
+  const ppq::Settings settings = settings_of(options.platform, 0);
+  for (const auto& pass : ppq::describe_passes(platform, settings)) fmt::print("{} {:<36} {}\n", pass.by_default ? "*" : " ", pass.name, pass.what);
+  fmt::print("* runs by default; --with adds others at their place, --without leaves some out\n");
+  return 0;
+}
+
+}  // namespace
+
+void add_ppq(CLI::App& app, int& exit_code) {
+  auto* command = app.add_subcommand("ppq", "PPQ's quantizer by itself: platforms, passes, and recorded runs of PPQ as judges");
+  command->require_subcommand(1);
+  command->footer([] { return with_examples("Examples:\n  assay ppq platforms\n  assay ppq passes {platform}\n  assay ppq compare runs/net/{platform}"); });
+  add_compare(*command, exit_code);
+  const auto options = std::make_shared<ListOptions>();
+  auto* platforms = command->add_subcommand("platforms", "Every platform: activations, rounding, quantized types, the target that it lowers to");
+  platforms->add_option("--platforms", options->platform.platforms_dir, "Folder of platform files, instead of the built-in ones")->type_name("DIR");
+  platforms->footer("Example:\n  assay ppq platforms");
+  platforms->callback([options, &exit_code] { exit_code = list_platforms(*options); });
+  auto* passes = command->add_subcommand("passes", "The passes of a platform, in their order");
+  passes->add_option("platform", options->platform.platform, "The platform")->required();
+  passes->add_option("--preset", options->platform.preset, "PPQ's setting");
+  passes->footer([] { return with_examples("Example:\n  assay ppq passes {platform}"); });
+  passes->callback([options, &exit_code] { exit_code = list_passes(*options); });
+}
+
+}  // namespace assay::cli
