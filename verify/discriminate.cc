@@ -90,11 +90,12 @@ class Bench {
     for (Pair& pair : later) push(pair);
   }
 
-  // Evaluates both; true where the answers differ, which is kept.
-  bool compare(ArithOp op, const Operands& a, const Operands& b, int64_t zero_a, int64_t zero_b, const std::string& asked) {
+  // Evaluates both; true where the answers differ, which is kept. `asked()` says what was asked: most answers are equal, and nobody reads it then.
+  template <class Asked>
+  bool compare(ArithOp op, const Operands& a, const Operands& b, int64_t zero_a, int64_t zero_b, const Asked& asked) {
     const vectors::Outcome of_a = evaluate(a_, op, a), of_b = evaluate(b_, op, b);
     if (of_a.result - zero_a == of_b.result - zero_b) return false;
-    Pair pair{op, a, b, of_a, of_b, "", asked};
+    Pair pair{op, a, b, of_a, of_b, "", asked()};
     pair.reason = why(a_, b_, pair);
     found_.push_back(std::move(pair));
     return true;
@@ -186,7 +187,7 @@ class Bench {
     ++differing_;
     const int64_t accumulator = vectors::nearest_to_zero(parts);
     const bool differs = compare(ArithOp::requantize, requantize_operands(a_, accumulator, scale_a, zero.a, bias), requantize_operands(b_, accumulator, scale_b, zero.b, bias),
-                                 zero.a, zero.b, "accumulator " + number(accumulator) + (bias != 0 ? " plus " + number(bias) : "") + " times " + to_string(scales));
+                                 zero.a, zero.b, [&] { return "accumulator " + number(accumulator) + (bias != 0 ? " plus " + number(bias) : "") + " times " + to_string(scales); });
     ASSAY_ASSERT(differs);
     return vectors::count(parts);
   }
@@ -197,16 +198,18 @@ class Bench {
   }
   const char* pairs_text() const { return std::max(a_.storage.activation.type.bits, b_.storage.activation.type.bits) <= 8 ? "every pair of words" : "a grid of pairs of words"; }
 
-  // Asks pairs of words until one differs. `operands(target, word a, word b, zero, is_a)` makes a case.
+  // Asks pairs of words until one differs. `make(operands, target, word a, word b, zero, is_a)` makes a case, in the memory of the case before.
   template <class Make>
-  void pairs(ArithOp op, const std::string& scales, const Make& operands) {
+  void pairs(ArithOp op, const std::string& scales, const Make& make) {
     ++asked_;
+    Operands a, b;
     for (const Zeros& zero : zeros()) {
       const auto words = relative_words(a_.storage.activation.type, zero.a, b_.storage.activation.type, zero.b);
       for (const int64_t x : words) {
         for (const int64_t y : words) {
-          const Operands a = operands(a_, x + zero.a, y + zero.a, zero.a, true), b = operands(b_, x + zero.b, y + zero.b, zero.b, false);
-          if (compare(op, a, b, zero.a, zero.b, "words " + number(x) + " and " + number(y) + " (less their zero points), " + scales)) return static_cast<void>(++differing_);
+          make(a, a_, x + zero.a, y + zero.a, zero.a, true), make(b, b_, x + zero.b, y + zero.b, zero.b, false);
+          const auto asked = [&] { return "words " + number(x) + " and " + number(y) + " (less their zero points), " + scales; };
+          if (compare(op, a, b, zero.a, zero.b, asked)) return static_cast<void>(++differing_);
         }
       }
     }
@@ -220,11 +223,10 @@ class Bench {
         ++left_out_;
         continue;
       }
-      pairs(ArithOp::mul, to_string(scales), [&](const Target& target, int64_t x, int64_t y, int64_t zero, bool is_a) {
-        Operands operands{x, y, zero, zero};
+      pairs(ArithOp::mul, to_string(scales), [&](Operands& operands, const Target& target, int64_t x, int64_t y, int64_t zero, bool is_a) {
+        operands.assign({x, y, zero, zero});
         const emu::QScale& scale = is_a ? *scale_a : *scale_b;
         put(operands, scale), put_words(operands, scale.fp32), put_end(operands, target, zero);
-        return operands;
       });
     }
     state(ArithOp::mul, asked_text(pairs_text()));
@@ -241,11 +243,10 @@ class Bench {
         continue;
       }
       pairs(ArithOp::add, (joint ? "both of scale in, " : "the second of scale out, ") + to_string(scales),
-            [&](const Target& target, int64_t x, int64_t y, int64_t zero, bool is_a) {
-              Operands operands{x, y, zero, zero};
+            [&](Operands& operands, const Target& target, int64_t x, int64_t y, int64_t zero, bool is_a) {
+              operands.assign({x, y, zero, zero});
               const AddScales& own = is_a ? *scale_a : *scale_b;
               put(operands, own.a), put(operands, own.b), put(operands, own.sum), put_end(operands, target, zero);
-              return operands;
             });
     }
     state(ArithOp::add, asked_text(pairs_text()) + (joint ? "; both operands of one scale, as one of the two demands" : ""));
@@ -269,17 +270,16 @@ class Bench {
     if (!scale_a || !scale_b) return static_cast<void>(++left_out_);
     ++asked_;
     constexpr int64_t kFar = 1 << 16;
+    Operands a, b;
     for (int64_t sum = std::max(-kFar, low * count); sum <= std::min(kFar, high * count); ++sum) {
-      const auto operands = [&](const Target& target, const emu::QScale& scale, int64_t own_zero) {
-        Operands o{sum + count * own_zero, count, own_zero};
+      const auto make = [&](Operands& o, const Target& target, const emu::QScale& scale, int64_t own_zero) {
+        o.assign({sum + count * own_zero, count, own_zero});
         put(o, scale), put_end(o, target, own_zero);
-        return o;
       };
-      const Operands a = operands(a_, *scale_a, zero.a), b = operands(b_, *scale_b, zero.b);
+      make(a, a_, *scale_a, zero.a), make(b, b_, *scale_b, zero.b);
       if (!is_legal(ArithOp::average_pool, a, b)) return;
-      if (compare(ArithOp::average_pool, a, b, zero.a, zero.b, "sum " + number(sum) + " of " + number(count) + " words (less their zero points), " + to_string(scales))) {
-        return static_cast<void>(++differing_);
-      }
+      const auto asked = [&] { return "sum " + number(sum) + " of " + number(count) + " words (less their zero points), " + to_string(scales); };
+      if (compare(ArithOp::average_pool, a, b, zero.a, zero.b, asked)) return static_cast<void>(++differing_);
     }
   }
 
@@ -296,7 +296,7 @@ class Bench {
         const float x = scale * static_cast<float>(quarters) / 4;
         Operands a{int64_t{std::bit_cast<uint32_t>(x)}, int64_t{std::bit_cast<uint32_t>(scale)}}, b = a;
         put_end(a, a_, zero[0].a), put_end(b, b_, zero[0].b);
-        if (compare(ArithOp::quantize, a, b, zero[0].a, zero[0].b, "x " + std::to_string(x) + ", scale " + std::to_string(scale))) ++differing_;
+        if (compare(ArithOp::quantize, a, b, zero[0].a, zero[0].b, [&] { return "x " + std::to_string(x) + ", scale " + std::to_string(scale); })) ++differing_;
       }
     }
     state(ArithOp::quantize, "quarters of a step of the scales 1 and 0.1; different answers for " + number(static_cast<Wide>(differing_)) + " of 2242");
@@ -316,7 +316,7 @@ class Bench {
     for (int64_t i = 0; i < emu::table_entries(type, form_a); ++i) operands.push_back(static_cast<int64_t>(emu::wrap(i * 37, type)));
     for (auto word = static_cast<int64_t>(type.min()); word <= static_cast<int64_t>(type.max()); ++word) {
       operands[0] = word;
-      if (compare(ArithOp::table, operands, operands, 0, 0, "word " + number(word) + " of a steep table")) ++differing_;
+      if (compare(ArithOp::table, operands, operands, 0, 0, [&] { return "word " + number(word) + " of a steep table"; })) ++differing_;
       if (differing_ >= limit_) break;
     }
     state(ArithOp::table, "one steep table; at least " + number(static_cast<Wide>(differing_)) + " words have different answers" + entries);
@@ -353,8 +353,8 @@ class Bench {
     if (turns) term(1, 1);
     if (!is_legal(ArithOp::dot, a, b)) return;
     ++asked_;
-    if (compare(ArithOp::dot, a, b, 0, 0, number(terms) + " products of " + number(x) + " and " + number(w) + (turns ? ", the second half of the other sign, then 1" : "")))
-      ++differing_;
+    const auto asked = [&] { return number(terms) + " products of " + number(x) + " and " + number(w) + (turns ? ", the second half of the other sign, then 1" : ""); };
+    if (compare(ArithOp::dot, a, b, 0, 0, asked)) ++differing_;
   }
 
   const Target& a_;

@@ -43,7 +43,9 @@ class Folder {
   std::filesystem::path path_;
 };
 
+// A file in the place of one that is there: a file system may write out at once what is truncated and written anew, and that takes longer than the tests that damage files.
 inline void write(const std::string& path, const std::string& bytes) {
+  std::filesystem::remove(path);
   std::ofstream(path, std::ios::binary) << bytes;
 }
 
