@@ -37,6 +37,7 @@ std::unique_ptr<Differentiable> make_product(const Operation& operation, const s
 
 // Of y = fake_quantize(x): the straight-through estimator takes round(t) as t. `gradient` holds dL/dy and then dL/dx: it is 0 where x was clipped. scale_gradient, where given, has
 // an entry per scale; dL/ds is added to it: the sum of dL/dy * (round(x/s) - x/s), where x was clipped dL/dy * (limit - offset) (Esser et al., Learned Step Size Quantization).
+// Through a floating policy the gradient passes as it is, and its scale has none.
 void pull_back_fake_quantize(const quant::FloatTensor& x, const Configuration& configuration, const ScaleOffset& scale, quant::FloatTensor& gradient,
                              std::vector<double>* scale_gradient);
 

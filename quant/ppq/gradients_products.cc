@@ -371,6 +371,7 @@ ScaleLayout scale_layout(const Shape& shape, const Configuration& configuration,
 }
 
 void pull_back_fake_quantize(const FloatTensor& x, const Configuration& configuration, const ScaleOffset& scale, FloatTensor& gradient, std::vector<double>* scale_gradient) {
+  if (configuration.policy.floating) return;
   const auto low = static_cast<float>(configuration.quant_min), high = static_cast<float>(configuration.quant_max);
   const ScaleLayout layout = scale_layout(x.shape, configuration, scale);
   with_tensor_rounding(configuration.rounding, [&](auto round) {

@@ -163,6 +163,13 @@ TEST(Gradients, OfArithmeticWithBroadcasting) {
   Checked("Div", {}, {a, divisor}, 2).check();
 }
 
+TEST(Gradients, OfAnOperandThatIsReadTwiceAreTheSumOfBoth) {
+  Checked square("Mul", {}, {random_tensor({2, 3}, 1), random_tensor({2, 3}, 1)}, 2);
+  const FloatTensor &x = square.inputs[0], dy = random_tensor({2, 3}, 2);
+  const std::vector<FloatTensor> made = square.function->pull_back({&x, &x}, square.run(), {&dy}, {1, 1});
+  for (size_t i = 0; i < x.size(); ++i) EXPECT_FLOAT_EQ(made[0].data[i] + made[1].data[i], 2.0F * x.data[i] * dy.data[i]);
+}
+
 TEST(Gradients, OfPools) {
   const FloatTensor x = spread({2, 3, 7, 6}, 1);
   const Attributes window = {{"kernel_shape", int_list({3, 2})}, {"strides", int_list({2, 2})}, {"pads", int_list({1, 0, 1, 1})}};

@@ -12,7 +12,6 @@
 #include <cmath>
 #include <set>
 
-#include "emu/base/error.h"
 #include "quant/ppq/block_data.h"
 #include "quant/ppq/passes/learning.h"
 
@@ -119,7 +118,9 @@ class RoundingLesson {
     std::vector<size_t> weights;
     for (size_t i = 0; i < block_.parameters.size(); ++i) {
       const ConfigId id = block_.parameters[i].configuration;
-      if (id != kNone && lesson_.network.configurations[id].state == State::activated) weights.push_back(i);
+      if (id == kNone) continue;
+      const Configuration& configuration = lesson_.network.configurations[id];
+      if (configuration.state == State::activated && !configuration.policy.floating && !configuration.policy.dynamic) weights.push_back(i);
     }
     if (weights.empty()) return;
     const BlockData data = collect(lesson_.network, lesson_.executor, lesson_.context, block_, lesson_.facts, lesson_.report);
@@ -208,7 +209,7 @@ class RoundingLesson {
       set_value(network, parameter.variable, one.harden(parameter.value, moved, exact));
       all += parameter.value.size();
     }
-    ASSAY_ASSERT(exact);
+    if (!exact) lesson_.report.warnings.push_back("block " + to_string(network, lesson_.block) + ": some codes have more bits than float32 and baking will move them");
     for (const auto& [root, scale] : block_.scales) {
       if (!is_trainable_scale(network.configurations, root) || network.configurations.own_scale(root) == scale) continue;
       scales.emplace_back(root, network.configurations.own_scale(root));
