@@ -16,7 +16,6 @@ using Operands = std::vector<const FloatTensor*>;
 constexpr size_t kLanes = 16, kVectors = 4, kBlock = kLanes * kVectors;  // sums side by side
 constexpr size_t kRows = 4;                                              // outputs at once
 constexpr int64_t kNativeElements = 20480;
-constexpr int64_t kChannelBlock = 8;
 
 using Vector __attribute__((vector_size(kLanes * sizeof(float)))) = float;
 
@@ -77,12 +76,14 @@ class TorchConv final : public quant::Product {
     const bool is_1x1 = w[2] == 1 && w[3] == 1;
     const bool moves = op.stride != std::vector<int64_t>{1, 1} || op.dilation != std::vector<int64_t>{1, 1};
     fused_ = (moves || x[0] >= 16 || !is_1x1) && (op.groups > 1 || (w[2] > 3 && w[3] > 3) || x[0] > 1 || element_count(x) > kNativeElements);
-    bias_last_ = !fused_ && channels_last;
-    const int64_t block = fused_ ? kChannelBlock : channels_last ? w[1] : 1;
+    // oneDNN's depthwise bodies begin with the bias, BLAS does where its operands are not transposed.
+    const bool channels_first = !fused_ && !channels_last;
+    bias_last_ = fused_ ? op.groups == 1 : channels_last;
+    const int64_t block = channels_first ? 1 : w[1];
     for (int64_t first = 0; first < w[1]; first += block) {
       for (int64_t row = 0; row < w[2]; ++row) {
         for (int64_t column = 0; column < w[3]; ++column) {
-          for (int64_t channel = first; channel < std::min(first + block, w[1]); ++channel) taps_.push_back({channel, row, column});
+          for (int64_t channel = first; channel < first + block; ++channel) taps_.push_back({channel, row, column});
         }
       }
     }

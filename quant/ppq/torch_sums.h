@@ -4,7 +4,7 @@
 //   native   one image, one group, at most 20480 input elements, or 1x1 without stride: im2col and BLAS. y = bias, then y = f32(y + f32(x * w)) over input channels, rows, columns.
 //   Of
 //            images with the channels last in memory: y = 0, then y = f32(y + f32(x * w)) over rows, columns, channels, then the bias.
-//   oneDNN   every other convolution: y = bias, then y = fma(x, w, y). Per group of 8 input channels over rows, columns, channels; of fewer channels likewise.
+//   oneDNN   every other convolution: y = 0, then y = fma(x, w, y) over rows, columns, channels, then the bias; of several groups, y = bias at the beginning.
 //   product  of matrices by BLAS: y = 0, then y = f32(y + f32(a * b)) over the inner index.
 #pragma once
 
