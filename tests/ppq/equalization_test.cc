@@ -1,9 +1,11 @@
 // Equalization and the splits: PPQ's recorded parameters, and networks whose function must not change.
 #include <gtest/gtest.h>
+#include <rapidcheck.h>
 
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <numeric>
 
 #include "emu/base/error.h"
 #include "quant/ppq/executor.h"
@@ -217,6 +219,42 @@ TEST(LayerwiseEqualizationPass, WarnsOfNaNOfOutputsAndOfUnknownLayers) {
   EXPECT_NE(report.warnings[1].find("output y"), std::string::npos);
   EXPECT_NE(report.warnings[2].find("NaN"), std::string::npos);
   EXPECT_TRUE(std::isnan(weight_of(small.network, "first").reals[0]));
+}
+
+// Two layers of either kind with groups: whatever the factors, the function stays.
+TEST(LayerwiseEqualizationPass, KeepsTheFunctionOfGroupedAndTransposedConvolutions) {
+  EXPECT_TRUE(rc::check("two layers", [] {
+    const int64_t groups = *rc::gen::inRange<int64_t>(1, 4), channels = 2 * groups, last_groups = *rc::gen::element<int64_t>(1, 2, groups);
+    const bool first_transposed = *rc::gen::arbitrary<bool>(), last_transposed = *rc::gen::arbitrary<bool>();
+    const auto values = [](int64_t count) {
+      std::vector<float> made;
+      for (int64_t i = 0; i < count; ++i) made.push_back(static_cast<float>(*rc::gen::inRange(-1000, 1000)) / static_cast<float>(*rc::gen::element(1, 10, 1000)));
+      return made;
+    };
+    test::SmallNetwork small;
+    const int64_t wide = 2 * groups;  // channels everywhere, so that all groups divide them
+    const std::vector<float> w1 = values(channels * wide / groups), b1 = values(channels), w2 = values(channels * wide / last_groups);
+    small.parameter("w1", {channels, wide / groups, 1, 1}, w1);
+    small.parameter("b1", {channels}, b1);
+    small.parameter("w2", {channels, wide / last_groups, 1, 1}, w2);
+    const OperationId first = small.add("first", first_transposed ? "ConvTranspose" : "Conv", {"x", "w1", "b1"}, {"a"});
+    small.add("relu", "Relu", {"a"}, {"b"});
+    const OperationId last = small.add("last", last_transposed ? "ConvTranspose" : "Conv", {"b", "w2"}, {"c"});
+    small.network.operation(first).attributes["group"] = groups, small.network.operation(last).attributes["group"] = last_groups;
+    for (Operation& operation : small.network.operations) operation.quantized = false, operation.input_configs.clear(), operation.output_configs.clear();
+    small.network.inputs = {small.network.find_variable("x").value()}, small.network.outputs = {small.network.find_variable("c").value()};
+    small.network.variable(small.network.inputs[0]).shape = {1, wide, 2, 1};
+    const FloatTensor input({1, wide, 2, 1}, values(2 * wide));
+    const FloatTensor before = Executor(small.network).run({input}, Executor::Mode::fp32).at(0);
+    Settings settings;
+    settings.equalization.including_bias = *rc::gen::arbitrary<bool>();
+    RC_ASSERT(layerwise_equalization(small.network, test::SmallContext({}, settings).context).changes.size() == 1);
+    const FloatTensor after = Executor(small.network).run({input}, Executor::Mode::fp32).at(0);
+    // No sum of products is larger, so neither is what float32 loses of it.
+    const auto largest = [](const std::vector<float>& all) { return std::accumulate(all.begin(), all.end(), 1.0F, [](float a, float b) { return std::max(a, std::fabs(b)); }); };
+    const float bound = static_cast<float>(wide * wide + wide) * largest(input.data) * largest(w1) * largest(b1) * largest(w2);
+    for (size_t i = 0; i < before.size(); ++i) RC_ASSERT(std::fabs(before.data[i] - after.data[i]) <= bound * 1e-6F);
+  }));
 }
 
 }  // namespace

@@ -175,6 +175,20 @@ TEST(QuantAlignmentPass, AnFp32OutputOfAProducerBecomesQuantized) {
   EXPECT_EQ(state_at(small, small.out("right")), State::passive);
 }
 
+// conv reads what the addition reads too, and feeds it: so its input follows, beside its output.
+TEST(QuantAlignmentPass, AProducersInputThatTheOperationReadsTooFollows) {
+  SmallNetwork small;
+  small.add("pool", "AveragePool", {"x"}, {"a"});
+  small.add("conv", "Conv", {"a", "w"}, {"b"});
+  small.add("add", "Add", {"b", "a"}, {"c"});
+  for (const ConfigId id : {small.out("pool"), small.in("conv", 0), small.in("add", 1)}) small.calibrate(id, 0.25F);
+  for (const ConfigId id : {small.out("conv"), small.in("add", 0)}) small.calibrate(id, 0.5F);
+  quant_alignment(small.network, SmallContext({}).context);
+  EXPECT_EQ(small.network.configurations.root(small.in("conv", 0)), small.in("add", 0));
+  EXPECT_EQ(state_at(small, small.in("conv", 0)), State::passive);
+  EXPECT_EQ(state_at(small, small.in("conv", 1)), State::initial);
+}
+
 TEST(QuantAlignmentPass, WithoutOverlapProducersWithOtherConsumersKeepTheirScale) {
   SmallNetwork small = sum(0.5F, 0.25F);
   small.add("other", "Conv", {"b", "u"}, {"d"});
@@ -268,6 +282,23 @@ TEST(StaleScales, AreReplacedByTheTrueOnesWhereExactIsOff) {
   EXPECT_EQ(scale_at(small, small.in("conv", 0)), real);
   EXPECT_EQ(scale_at(small, small.in("conv", 2)), 0.5F * real);
   EXPECT_TRUE(stale_scales(small.network).empty());
+}
+
+// One pool more before the convolution: its own record and the convolution's are both stale, and the truth lies one operation further up.
+TEST(StaleScales, AreSeenThroughOperationsThatPassValuesOn) {
+  SmallNetwork small = stale();
+  const OperationId conv = small.network.find_operation("conv").value();
+  small.add("second_pool", "MaxPool", {"r"}, {"r2"});
+  small.network.set_input(conv, 0, small.network.find_variable("r2").value());
+  Configurations& all = small.network.configurations;
+  all.dominate(small.in("second_pool", 0), small.out("relu"));
+  all.dominate(small.out("second_pool"), small.out("relu"));
+  const PassReport aligned = quant_alignment(small.network, SmallContext({}).context);
+  EXPECT_TRUE(mentions(aligned.warnings, "tensor r is quantized with scale"));
+  EXPECT_TRUE(mentions(aligned.warnings, "tensor r2 is quantized with scale"));
+  EXPECT_EQ(quantized_by(small.network, conv, 0), small.out("pool"));
+  EXPECT_EQ(quantized_by(small.network, conv, 1), small.in("conv", 1));
+  EXPECT_EQ(quantized_by(small.network, small.network.find_operation("relu").value(), 0), std::nullopt);
 }
 
 TEST(PassiveParameterQuantizePass, GivesLimitsOfClipAndValuesOfPadTheScaleOfTheInputUnexported) {
