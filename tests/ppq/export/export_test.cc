@@ -3,12 +3,14 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <regex>
 
 #include "emu/base/error.h"
 #include "quant/export/import.h"
+#include "quant/onnx/model.h"
 #include "tests/ppq/export/files.h"
 
 namespace assay::ppq::test {
@@ -66,6 +68,10 @@ INSTANTIATE_TEST_SUITE_P(All, ExportedJson,
                          testing::ValuesIn(joined({of_all("OnnxExporter", ".json", "ppq_onnx.json"),
                                                    of_all("ONNXRUNTIMExporter", ".json", "ort_qdq.json"),
                                                    {{"OPENVINO_INT8", "OpenvinoExporter", ".json", "platform.json"},
+                                                    {"METAX_INT8_C", "ONNXRUNTIMExporter", ".json", "platform.json"},
+                                                    {"METAX_INT8_T", "ONNXRUNTIMExporter", ".json", "platform.json"},
+                                                    {"ONNXRUNTIME", "ONNXRUNTIMExporter", ".json", "platform.json"},
+                                                    {"RKNN_INT8", "OnnxExporter", ".json", "platform.json"},
                                                     {"TENGINE_INT8", "TengineExporter", ".json", "platform.json"},
                                                     {"PPL_CUDA_INT8", "PPLBackendExporter", ".json", "platform.json"}}})));
 
@@ -82,6 +88,10 @@ INSTANTIATE_TEST_SUITE_P(All, ExportedOnnx,
                                                    of_all("ONNXRUNTIMExporter", ".onnx", "ort_qdq.onnx"),
                                                    {{"NXP_INT8", "NxpExporter", ".onnx", "platform.onnx"},
                                                     {"OPENVINO_INT8", "OpenvinoExporter", ".onnx", "platform.onnx"},
+                                                    {"METAX_INT8_C", "ONNXRUNTIMExporter", ".onnx", "platform.onnx"},
+                                                    {"METAX_INT8_T", "ONNXRUNTIMExporter", ".onnx", "platform.onnx"},
+                                                    {"ONNXRUNTIME", "ONNXRUNTIMExporter", ".onnx", "platform.onnx"},
+                                                    {"RKNN_INT8", "OnnxExporter", ".onnx", "platform.onnx"},
                                                     {"TENGINE_INT8", "TengineExporter", ".onnx", "platform.onnx"},
                                                     {"PPL_CUDA_INT8", "PPLBackendExporter", ".onnx", "platform.onnx"},
                                                     {"TRT_INT8", "TensorRTExporter_JSON", ".onnx", "platform.onnx"},
@@ -228,6 +238,42 @@ TEST(Export, RefusesAnExporterThatThereIsNotAndListsThoseThatThereAre) {
   } catch (const InputError& error) {
     EXPECT_NE(std::string(error.what()).find("there is no exporter 'TensorRT'; there are AscendExporter"), std::string::npos) << error.what();
   }
+}
+
+TEST(Export, WritesFloatingQuantizationAsNodesToReadAndSaysSo) {
+  const RecordedRun run("cnn_core", "TRT_INT8");
+  if (!run.exists()) GTEST_SKIP() << run.missing();
+  Network network = as_exported(run);
+  Configuration& input = network.configurations[network.operation(*network.find_operation("conv0")).input_configs[0]];
+  input.policy = {.per_channel = false, .floating = true, .asymmetric = false, .power_of_two = true, .dynamic = false};
+  input.exponent_bits = 4, input.quant_min = -448, input.quant_max = 448;
+  const Export made = export_network(network, "ONNXRUNTIMExporter");
+  const Folder folder;
+  const quant::OnnxModel model = quant::load_model(folder.write("fp8.onnx", made.files.at(0).bytes));
+  ASSERT_EQ(model.nodes.at(0).type, "QuantizeFloating");
+  EXPECT_EQ(model.nodes[0].real("min", 0), -448.0F);
+  EXPECT_EQ(model.nodes[0].real("max", 0), 448.0F);
+  EXPECT_EQ(model.nodes[0].integer("exponent", 0), 4);
+  EXPECT_EQ(model.nodes[0].integer("mantissa", 0), 3);
+  EXPECT_EQ(made.warnings, std::vector<std::string>{"conv0:in0: floating quantization has no ONNX operator; QuantizeFloating is only for people to read"});
+}
+
+TEST(Export, WarnsOfRoundingThatAFileCannotSay) {
+  const RecordedRun run("cnn_core", "NXP_INT8");
+  if (!run.exists()) GTEST_SKIP() << run.missing();
+  const std::vector<std::string> warnings = export_network(as_exported(run), "ONNXRUNTIMExporter").warnings;
+  EXPECT_NE(std::find(warnings.begin(), warnings.end(), "relu0:out0: the file rounds half to even, the quantization is ROUND_HALF_UP"), warnings.end());
+}
+
+TEST(Export, RefusesWhatAFormatCannotHold) {
+  const RecordedRun run("cnn_core", "NCNN_INT8");
+  if (!run.exists()) GTEST_SKIP() << run.missing();
+  const Network network = as_exported(run);
+  // Words of 6 bits have no type; scales per channel do not fit one number.
+  EXPECT_THROW(export_network(network, "ONNXRUNTIMExporter"), Unsupported);
+  for (const char* exporter : {"TengineExporter", "QNNDSPExporter", "SNPECaffeExporter", "AscendExporter", "MNNExporter"})
+    EXPECT_THROW(export_network(network, exporter), Unsupported) << exporter;
+  EXPECT_THROW(export_network(run.after("QuantizeSimplifyPass"), "QNNDSPExporter"), Unsupported);
 }
 
 TEST(Export, RefusesPickles) {
