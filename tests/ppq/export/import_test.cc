@@ -210,5 +210,49 @@ TEST_P(QdqModel, OfPpqGivesScalesAndBakedParameters) {
 }
 INSTANTIATE_TEST_SUITE_P(All, QdqModel, testing::ValuesIn(recorded_platforms("cnn_core")));
 
+// TensorRT's json of cnn_core with another range for one variable.
+ImportReport import_with(Network& network, const RecordedRun& run, const std::string& variable, const std::string& range) {
+  std::string text = exported(run, "TensorRTExporter_JSON", ".json");
+  const size_t at = text.find("\"" + variable + "\": ") + variable.size() + 4;
+  text.replace(at, text.find_first_of(",\n", at) - at, range);
+  const Folder folder;
+  return import_quantization(network, folder.write("file.json", text));
+}
+
+float scale_of(const Network& network, const std::string& operation, size_t input) {
+  return network.configurations.scale(network.operation(*network.find_operation(operation)).input_configs[input]).scale.at(0);
+}
+
+TEST(AnotherRange, TakesPassiveSlotsAwayFromTheirMasterWhereTheVariableHasNoRootOfItsOwn) {
+  const RecordedRun run("cnn_core", "TRT_INT8");
+  if (!run.exists()) GTEST_SKIP() << run.missing();
+  Network network = as_exported(run);
+  const float before = scale_of(network, "add1", 0);
+  // bn3_out is read by an Add only, whose first input rules over it.
+  import_with(network, run, "bn3_out", "63.5");
+  EXPECT_EQ(scale_of(network, "add1", 1), 0.5F);
+  EXPECT_EQ(scale_of(network, "add1", 0), before);
+}
+
+TEST(AnotherRange, LeavesDominatedSlotsWithTheirDominatorAndSaysSo) {
+  const RecordedRun run("cnn_core", "TRT_INT8");
+  if (!run.exists()) GTEST_SKIP() << run.missing();
+  Network network = as_exported(run);
+  const float before = scale_of(network, "relu2", 0);
+  const ImportReport report = import_with(network, run, "conv2_out", "63.5");
+  EXPECT_EQ(scale_of(network, "relu2", 0), before);
+  ASSERT_FALSE(report.notes.empty());
+  EXPECT_EQ(report.notes[0], "conv2:out0 is dominated and keeps its dominator's scale; act_quant_info.conv2_out gives its variable another");
+}
+
+TEST(AnotherRange, MovesWholeGroupsWithTheirRoot) {
+  const RecordedRun run("cnn_core", "TRT_INT8");
+  if (!run.exists()) GTEST_SKIP() << run.missing();
+  Network network = as_exported(run);
+  import_with(network, run, "relu2_out", "63.5");
+  EXPECT_EQ(scale_of(network, "relu2", 0), 0.5F);  // what the root dominates
+  EXPECT_EQ(scale_of(network, "conv3", 0), 0.5F);
+}
+
 }  // namespace
 }  // namespace assay::ppq::test
