@@ -1,11 +1,14 @@
 // assay ppq: PPQ's own quantizer by itself: its platforms, its passes, its analysis, and whether it does what recorded runs of the real PPQ did.
 #include <fmt/format.h>
 
+#include <nlohmann/json.hpp>
+
 #include "cli/commands.h"
 #include "cli/example_target.h"
 #include "cli/platform.h"
 #include "cli/progress.h"
 #include "emu/base/error.h"
+#include "quant/ppq/analysis.h"
 #include "quant/ppq/pipeline.h"
 #include "verify/ppq/compare.h"
 
@@ -77,9 +80,9 @@ int list_platforms(const ListOptions& options) {
   for (const std::string& name : ppq::platform_names(dir)) {
     const ppq::Platform platform = ppq::load_platform(ppq::find_platform(name, dir));
     const ppq::Configuration& activation = platform.activation;
-    fmt::print("{:<18} {:>2} bit {:<10} {}  [{}, {}]  {:<24} {:>2} types   -> {}\n", platform.name, activation.bits, activation.policy.asymmetric ? "asymmetric" : "symmetric",
-               activation.policy.power_of_two ? "2^n" : "   ", activation.quant_min, activation.quant_max, ppq::to_string(activation.rounding), platform.quantized_types.size(),
-               platform.target);
+    fmt::print("{:<18} {:>2} bit {:<10} {:<3}  {:<12} {:<24} {:>2} types  -> {}\n", platform.name, activation.bits, activation.policy.asymmetric ? "asymmetric" : "symmetric",
+               activation.policy.power_of_two ? "2^n" : "", fmt::format("[{}, {}]", activation.quant_min, activation.quant_max), ppq::to_string(activation.rounding),
+               platform.quantized_types.size(), platform.target.empty() ? "(no target)" : platform.target);
   }
   return 0;
 }
@@ -92,6 +95,65 @@ int list_passes(const ListOptions& options) {
   return 0;
 }
 
+struct AnalyseOptions {
+  ModelOptions model;
+  bool layerwise = false;
+  size_t steps = ppq::kAnalysisSteps;
+};
+
+nlohmann::json to_json(const std::vector<ppq::OperationErrors>& rows) {
+  nlohmann::json list = nlohmann::json::array();
+  for (const auto& row : rows) list.push_back({{"operation", row.name}, {"snr", row.errors.snr}, {"mse", row.errors.mse}, {"cosine", row.errors.cosine}});
+  return list;
+}
+
+// Over all computing operations.
+ppq::Errors mean_of(const std::vector<ppq::OperationErrors>& rows) {
+  ppq::Errors mean{0, 0, 0};
+  for (const auto& row : rows) {
+    mean.snr += row.errors.snr / static_cast<double>(rows.size());
+    mean.mse += row.errors.mse / static_cast<double>(rows.size());
+    mean.cosine += row.errors.cosine / static_cast<double>(rows.size());
+  }
+  return mean;
+}
+
+int analyse(const AnalyseOptions& options) {
+  if (options.model.platform.platform.empty()) throw InputError("--platform is missing; `assay ppq platforms` shows what there is");
+  const PlatformRun run = run_platform(options.model, options.model.platform);
+  const auto inputs = describe_inputs(run.network);
+  const auto preprocessing = preprocessing_from(options.model.preprocess, inputs.empty() ? Shape{} : inputs[0].shape);
+  const auto samples = vectors::find_samples(options.model.calibration, inputs);
+  const ppq::InputSet set{samples.size(), [&](size_t i) { return load(samples[i], inputs, preprocessing); }};
+  Progress progress("analysing", options.model.output.quiet);
+  const ppq::Context context{
+      run.platform, run.settings, set, thread_count(options.model.output), [&](const std::string&, size_t done, size_t total) { progress.update(done, total); }, {}};
+  const auto graphwise = ppq::graphwise_analysis(run.network, context, options.steps);
+  const auto layerwise = options.layerwise ? ppq::layerwise_analysis(run.network, context, options.steps) : std::vector<ppq::OperationErrors>{};
+  const ppq::Errors mean = mean_of(graphwise);
+  if (options.model.output.json) {
+    nlohmann::json whole = {
+        {"platform", run.platform.name}, {"graphwise", to_json(graphwise)}, {"graphwise_mean", {{"snr", mean.snr}, {"mse", mean.mse}, {"cosine", mean.cosine}}}};
+    if (options.layerwise) whole["layerwise"] = to_json(layerwise);
+    fmt::print("{}\n", whole.dump(2));
+    return 0;
+  }
+  fmt::print("{}\ngraphwise: all is quantized\n{}", to_text(run.reports, false), ppq::table_of(graphwise, ppq::Measure::snr));
+  fmt::print("mean: noise to signal {:.6f}, mse {:.6g}, cosine {:.6f}\n", mean.snr, mean.mse, mean.cosine);
+  if (options.layerwise) fmt::print("\nlayerwise: only that operation is quantized\n{}", ppq::table_of(layerwise, ppq::Measure::snr));
+  return 0;
+}
+
+void add_analyse(CLI::App& app, int& exit_code) {
+  auto* command = app.add_subcommand("analyse", "Quantize as PPQ does and show how far each computing operation is from FP32, as PPQ's log does");
+  const auto options = std::make_shared<AnalyseOptions>();
+  add_model_options(*command, options->model);
+  command->add_flag("--layerwise", options->layerwise, "Also the network's error when only one operation is quantized, for each");
+  command->add_option("--batches", options->steps, "Inputs to look at, less one as PPQ counts")->check(CLI::Range(1, 1000000));
+  command->footer([] { return with_examples("Example:\n  assay ppq analyse digits.onnx -p {platform} -c calibration/ --layerwise"); });
+  command->callback([options, &exit_code] { exit_code = analyse(*options); });
+}
+
 }  // namespace
 
 void add_ppq(CLI::App& app, int& exit_code) {
@@ -99,6 +161,7 @@ void add_ppq(CLI::App& app, int& exit_code) {
   command->require_subcommand(1);
   command->footer([] { return with_examples("Examples:\n  assay ppq platforms\n  assay ppq passes {platform}\n  assay ppq compare runs/net/{platform}"); });
   add_compare(*command, exit_code);
+  add_analyse(*command, exit_code);
   const auto options = std::make_shared<ListOptions>();
   auto* platforms = command->add_subcommand("platforms", "Every platform: activations, rounding, quantized types, the target that it lowers to");
   platforms->add_option("--platforms", options->platform.platforms_dir, "Folder of platform files, instead of the built-in ones")->type_name("DIR");
