@@ -11,7 +11,7 @@
 namespace assay::ppq {
 namespace {
 
-constexpr size_t kFetches = 4096;
+constexpr size_t kAnalysedFetches = 4096;
 
 size_t rows_of(const FloatTensor& tensor) {
   return tensor.shape.size() < 2 ? 1 : static_cast<size_t>(tensor.shape[0]);
@@ -53,10 +53,10 @@ std::vector<OperationErrors> rows_for(const Network& network) {
 
 FloatTensor sampled(const FloatTensor& tensor) {
   const size_t rows = rows_of(tensor), size = rows == 0 ? 0 : tensor.size() / rows;
-  FloatTensor result(Shape{static_cast<int64_t>(rows), static_cast<int64_t>(kFetches)});
-  const std::vector<size_t> indices = sampled_indices(size, kFetches);
+  FloatTensor result(Shape{static_cast<int64_t>(rows), static_cast<int64_t>(kAnalysedFetches)});
+  const std::vector<size_t> indices = sampled_indices(size, kAnalysedFetches);
   for (size_t row = 0; row < rows; ++row) {
-    for (size_t i = 0; i < kFetches; ++i) result.data[row * kFetches + i] = tensor.data[row * size + indices[i]];
+    for (size_t i = 0; i < kAnalysedFetches; ++i) result.data[row * kAnalysedFetches + i] = tensor.data[row * size + indices[i]];
   }
   return result;
 }

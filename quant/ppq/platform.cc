@@ -16,13 +16,13 @@ constexpr std::string_view kPresets = "presets";  // lies in the same folder and
 constexpr int64_t kMostLimit = int64_t{1} << 32;
 constexpr size_t kMostInput = 15;
 
-const Words<Rounding> kRoundings = {{"half_even", Rounding::half_even},
-                                    {"half_up", Rounding::half_up},
-                                    {"half_down", Rounding::half_down},
-                                    {"half_towards_zero", Rounding::half_towards_zero},
-                                    {"half_far_from_zero", Rounding::half_far_from_zero},
-                                    {"to_near_int", Rounding::to_near_int},
-                                    {"up", Rounding::up}};
+const Words<Rounding> kRoundingWords = {{"half_even", Rounding::half_even},
+                                        {"half_up", Rounding::half_up},
+                                        {"half_down", Rounding::half_down},
+                                        {"half_towards_zero", Rounding::half_towards_zero},
+                                        {"half_far_from_zero", Rounding::half_far_from_zero},
+                                        {"to_near_int", Rounding::to_near_int},
+                                        {"up", Rounding::up}};
 const Words<std::string> kObservers = {{"minmax", "minmax"},     {"percentile", "percentile"}, {"kl", "kl"}, {"mse", "mse"}, {"isotone", "isotone"},
                                        {"constant", "constant"}, {"floating", "floating"}};
 
@@ -36,7 +36,7 @@ void read_configuration(TomlSection& section, Configuration& made, bool needed) 
   section.integer("exponent_bits", made.exponent_bits, 1, 8);
   section.integer("low", made.quant_min, -kMostLimit, kMostLimit, needed);
   section.integer("high", made.quant_max, -kMostLimit, kMostLimit, needed);
-  section.word("rounding", made.rounding, kRoundings, needed);
+  section.word("rounding", made.rounding, kRoundingWords, needed);
   section.word("observer", made.observer, kObservers, needed);
 }
 
@@ -85,7 +85,7 @@ void read_steps(TomlSection& root, const std::string& key, const Words<std::stri
     section.word("kind", step.kind, kinds, true);
     section.text("name", step.name, true);
     Rounding rounding = Rounding::half_even;
-    if (section.word("rounding", rounding, kRoundings, step.kind == "input_rounding")) step.rounding = rounding;
+    if (section.word("rounding", rounding, kRoundingWords, step.kind == "input_rounding")) step.rounding = rounding;
     steps.push_back(std::move(step));
   });
 }

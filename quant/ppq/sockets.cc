@@ -6,7 +6,7 @@
 namespace assay::ppq {
 namespace {
 
-constexpr Flow kValue = Flow::value, kSoi = Flow::shape_or_index, kFp32 = Flow::fp32;
+constexpr Flow kValue = Flow::value, kSoiFlow = Flow::shape_or_index, kFp32Flow = Flow::fp32;
 
 struct Entry {
   std::vector<Flow> inputs, outputs;
@@ -14,36 +14,36 @@ struct Entry {
 };
 
 const std::map<std::string, Entry>& table() {
-  static const Entry logical{{kValue, kValue}, {kFp32}, {}};
-  static const Entry indexed{{kValue, kFp32}, {}, {0}};
-  static const Entry shaped{{kValue, kSoi}, {}, {0}};
+  static const Entry logical{{kValue, kValue}, {kFp32Flow}, {}};
+  static const Entry indexed{{kValue, kFp32Flow}, {}, {0}};
+  static const Entry shaped{{kValue, kSoiFlow}, {}, {0}};
   static const std::map<std::string, Entry> entries = {
       {"Reshape", shaped},
       {"Split", shaped},
       {"Expand", shaped},
       {"Squeeze", shaped},
       {"Unsqueeze", shaped},
-      {"Pad", {{kValue, kSoi, kSoi}, {}, {0}}},
-      {"Tile", {{kValue, kSoi, kSoi}, {}, {0}}},
-      {"Resize", {{kValue, kSoi, kSoi, kSoi}, {}, {0}}},
-      {"Slice", {{kValue, kSoi, kSoi, kSoi, kSoi}, {}, {0}}},
-      {"TopK", {{kValue, kSoi}, {kValue, kFp32}, {0}}},
+      {"Pad", {{kValue, kSoiFlow, kSoiFlow}, {}, {0}}},
+      {"Tile", {{kValue, kSoiFlow, kSoiFlow}, {}, {0}}},
+      {"Resize", {{kValue, kSoiFlow, kSoiFlow, kSoiFlow}, {}, {0}}},
+      {"Slice", {{kValue, kSoiFlow, kSoiFlow, kSoiFlow, kSoiFlow}, {}, {0}}},
+      {"TopK", {{kValue, kSoiFlow}, {kValue, kFp32Flow}, {0}}},
       {"Gather", indexed},
       {"GatherElements", indexed},
       {"GatherND", indexed},
       {"grid_sampler", indexed},
-      {"Clip", {{kValue, kFp32, kFp32}, {}, {0}}},
-      {"Where", {{kValue, kFp32, kFp32}, {}, {0}}},
-      {"RoiAlign", {{kValue, kFp32, kSoi}, {}, {0}}},
-      {"MMCVRoiAlign", {{kValue, kFp32, kSoi}, {}, {0}}},
-      {"ScatterElements", {{kValue, kFp32, kValue}, {}, {0, 2}}},
-      {"ScatterND", {{kValue, kFp32, kValue}, {}, {0, 2}}},
-      {"ConstantOfShape", {{kSoi}, {}, {}}},
-      {"Range", {{kSoi, kSoi, kSoi}, {}, {}}},
-      {"OneHot", {{kSoi, kSoi, kSoi}, {kSoi}, {}}},
-      {"NonMaxSuppression", {{kValue, kFp32, kSoi, kSoi, kSoi}, {}, {}}},
-      {"NonZero", {{kValue}, {kFp32}, {}}},
-      {"Shape", {{kValue}, {kSoi}, {}}},
+      {"Clip", {{kValue, kFp32Flow, kFp32Flow}, {}, {0}}},
+      {"Where", {{kValue, kFp32Flow, kFp32Flow}, {}, {0}}},
+      {"RoiAlign", {{kValue, kFp32Flow, kSoiFlow}, {}, {0}}},
+      {"MMCVRoiAlign", {{kValue, kFp32Flow, kSoiFlow}, {}, {0}}},
+      {"ScatterElements", {{kValue, kFp32Flow, kValue}, {}, {0, 2}}},
+      {"ScatterND", {{kValue, kFp32Flow, kValue}, {}, {0, 2}}},
+      {"ConstantOfShape", {{kSoiFlow}, {}, {}}},
+      {"Range", {{kSoiFlow, kSoiFlow, kSoiFlow}, {}, {}}},
+      {"OneHot", {{kSoiFlow, kSoiFlow, kSoiFlow}, {kSoiFlow}, {}}},
+      {"NonMaxSuppression", {{kValue, kFp32Flow, kSoiFlow, kSoiFlow, kSoiFlow}, {}, {}}},
+      {"NonZero", {{kValue}, {kFp32Flow}, {}}},
+      {"Shape", {{kValue}, {kSoiFlow}, {}}},
       {"Equal", logical},
       {"Greater", logical},
       {"Less", logical},

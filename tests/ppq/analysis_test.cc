@@ -18,7 +18,7 @@ namespace {
 using nlohmann::json;
 using test::RecordedRun;
 
-struct Given {
+struct AnalysisGiven {
   Platform platform;
   Settings settings;
   InputSet inputs;
@@ -56,7 +56,7 @@ class Analysis : public testing::TestWithParam<const char*> {
   RecordedRun run{"cnn_core", GetParam()};
   Network network;
   json recorded;
-  Given given;
+  AnalysisGiven given;
 };
 
 TEST_P(Analysis, GraphwiseErrorsArePpqs) {

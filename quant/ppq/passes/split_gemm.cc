@@ -6,7 +6,7 @@
 namespace assay::ppq {
 namespace {
 
-VariableId add_parameter(Network& network, quant::Constant value) {
+VariableId new_parameter(Network& network, quant::Constant value) {
   const VariableId id = network.add_variable(next_variable_name(network));
   Variable& made = network.variable(id);
   made.is_parameter = true, made.shape = value.shape, made.value = std::make_shared<const quant::Constant>(std::move(value));
@@ -25,7 +25,7 @@ void split_off_bias(Network& network, OperationId id, float beta) {
   network.variable(product).producer = id;
   Operation add;
   add.name = next_operation_name(network), add.type = "Add", add.platform = network.operation(id).platform;
-  add.inputs = {product, add_parameter(network, std::move(bias))};
+  add.inputs = {product, new_parameter(network, std::move(bias))};
   add.outputs = {result};
   network.add_operation(std::move(add));
 }

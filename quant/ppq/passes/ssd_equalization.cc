@@ -22,7 +22,7 @@
 namespace assay::ppq {
 namespace {
 
-constexpr size_t kMostSteps = 200;  // PPQ's limit on images per measurement
+constexpr size_t kMostSsdSteps = 200;  // PPQ's limit on images per measurement
 constexpr int kAlgorithms = 4;
 constexpr float kTiny = 1e-8F, kLeastActivation = 0.01F;
 constexpr size_t kKeptElements = size_t{1} << 28;  // of a chain's inputs, kept between measurements
@@ -294,7 +294,7 @@ void equalize_chain(Network& whole, const Chain& chain, const Context& context, 
   const std::optional<SsdChain> original = chain_of(whole, chain, report);
   if (!original) return;
   const ChainInputs inputs(whole, chain.front(), context.inputs);
-  const size_t steps = std::min(context.settings.calibration_steps, kMostSteps);
+  const size_t steps = std::min(context.settings.calibration_steps, kMostSsdSteps);
   Context own{context.platform, context.settings, inputs.set(), context.threads, {}, {}};
   Network start = original->network;
   start.variable(start.inputs[0]).shape = inputs.set().get(0).at(0).shape;
