@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstdio>
 #include <optional>
 
 #include "emu/base/error.h"
@@ -290,6 +291,12 @@ void write_back(Network& whole, const Chain& chain, const SsdChain& made) {
   copy(chain.back(), made.network.order.back());
 }
 
+std::string error_text(double value) {
+  std::array<char, 32> text{};
+  std::snprintf(text.data(), text.size(), "%.4g", value);
+  return text.data();
+}
+
 void equalize_chain(Network& whole, const Chain& chain, const Context& context, PassReport& report) {
   const std::optional<SsdChain> original = chain_of(whole, chain, report);
   if (!original) return;
@@ -314,7 +321,7 @@ void equalize_chain(Network& whole, const Chain& chain, const Context& context, 
   const std::string names = whole.operation(chain.front()).name + " -> " + whole.operation(chain.back()).name;
   if (!kept) return;
   write_back(whole, chain, *kept);
-  report.changes.push_back(names + " are equalized by algorithm " + std::to_string(chosen) + ": mean squared error " + std::to_string(basic) + " -> " + std::to_string(best));
+  report.changes.push_back(names + " are equalized by algorithm " + std::to_string(chosen) + ": mean squared error " + error_text(basic) + " -> " + error_text(best));
 }
 
 }  // namespace
