@@ -1,5 +1,6 @@
 #include "quant/export/export.h"
 
+#include <algorithm>
 #include <functional>
 
 #include "emu/base/error.h"
@@ -11,8 +12,20 @@ namespace {
 
 using Writer = std::function<void(const Network&, Export&)>;
 
+// Loading gives Clip, Pad, Slice and Resize their limits as inputs, which they have from opset 11 on; PPQ writes the old opset, and the file is not valid. Up to 12 nothing else of
+// what is loaded changes.
+int64_t written_opset(const Network& network) {
+  constexpr int64_t kInputs = 11;
+  for (const OperationId id : network.order) {
+    const Operation& operation = network.operation(id);
+    const bool changed = operation.type == "Clip" || operation.type == "Pad" || operation.type == "Slice" || operation.type == "Resize";
+    if (changed && operation.inputs.size() > 1) return std::max(network.opset, kInputs);
+  }
+  return network.opset;
+}
+
 std::string plain_onnx(const Network& network) {
-  return onnx_bytes(network, {.opset = network.opset});
+  return onnx_bytes(network, {.opset = written_opset(network)});
 }
 
 // The model as it is and one file of quantization beside it.

@@ -33,7 +33,7 @@ class Converter {
   Converter(Network network, bool axis_always, std::vector<std::string>& warnings) : network_(std::move(network)), axis_always_(axis_always), warnings_(warnings) {}
 
   Network run() {
-    if (network_.opset < 13) move_attributes_to_inputs();
+    if (network_.opset < 13) move_attributes_to_inputs(), name_axes();
     for (const OperationId id : execution_order(network_)) convert(id);
     remove_activations();
     return std::move(network_);
@@ -54,6 +54,14 @@ class Converter {
       const VariableId input = new_parameter(Constant::of_integers({static_cast<int64_t>(list->size())}, *list));
       attributes.erase(found);
       add_input(id, input);
+    }
+  }
+
+  // Below opset 13 the axis is 1 where it is not given, as PPQ simulates it; from 13 on it would be the last.
+  void name_axes() {
+    for (const OperationId id : network_.order) {
+      Operation& operation = network_.operation(id);
+      if (operation.type == "Softmax" || operation.type == "LogSoftmax") operation.attributes.try_emplace("axis", int64_t{1});
     }
   }
 

@@ -3,9 +3,11 @@
 
 #include <cmath>
 #include <cstring>
+#include <filesystem>
 
 #include "quant/export/export.h"
 #include "quant/ppq/executor.h"
+#include "quant/ppq/load.h"
 #include "tests/ppq/export/files.h"
 #include "tests/witness/ort/ort.h"
 
@@ -72,6 +74,38 @@ TEST_P(QdqInOnnxRuntime, IsWithinOneCodeOfTheSimulation) {
 }
 // Platforms that round half to even, as ONNX does.
 INSTANTIATE_TEST_SUITE_P(All, QdqInOnnxRuntime, ::testing::Values("ONNXRUNTIME", "TRT_INT8", "PPL_DSP_INT8"));
+
+class LoadedModel : public ::testing::TestWithParam<std::string> {};
+
+// As loaded (normalizations folded, shapes as integers, attributes of every kind) and written again: the same network to somebody else.
+TEST_P(LoadedModel, WrittenAgainComputesTheSame) {
+  const std::string path = std::string(ASSAY_SHARED_DIR) + "/models/onnx/" + GetParam() + ".onnx";
+  if (!std::filesystem::exists(path)) GTEST_SKIP() << "the development models are not here";
+  ASSAY_NEEDS_ORT();
+  const Network network = load(path);
+  const Variable& input = network.variable(network.inputs[0]);
+  FloatTensor tensor{input.shape, {}};
+  int64_t count = 1;
+  for (const int64_t extent : input.shape) count *= extent;
+  for (int64_t i = 0; i < count; ++i) tensor.data.push_back(static_cast<float>((i * 7919) % 256) / 128.0F - 1.0F);
+  const auto theirs = assay::testing::run_ort(read_bytes(path), "disabled", {{input.name, tensor}});
+  const auto ours = assay::testing::run_ort(export_network(network, "OnnxExporter").files.at(0).bytes, "disabled", {{input.name, tensor}});
+  ASSERT_EQ(ours.outputs.size(), theirs.outputs.size());
+  for (const auto& [name, output] : theirs.outputs) {
+    const auto& again = ours.outputs.at(name);
+    ASSERT_EQ(again.shape, output.shape) << name;
+    ASSERT_EQ(again.type, "float32");
+    double furthest = 0, greatest = 0;
+    for (size_t i = 0; i + sizeof(float) <= output.bytes.size(); i += sizeof(float)) {
+      float a = 0, b = 0;
+      std::memcpy(&a, again.bytes.data() + i, sizeof a), std::memcpy(&b, output.bytes.data() + i, sizeof b);
+      furthest = std::max(furthest, std::fabs(static_cast<double>(a) - static_cast<double>(b))), greatest = std::max(greatest, std::fabs(static_cast<double>(b)));
+    }
+    // Folded normalizations round once more.
+    EXPECT_LE(furthest, 1e-4 * std::max(greatest, 1.0)) << name;
+  }
+}
+INSTANTIATE_TEST_SUITE_P(All, LoadedModel, ::testing::Values("yunet_n_320", "blazeface_front_128", "ultraface_rfb_320", "resnet8_cifar10"));
 
 }  // namespace
 }  // namespace assay::ppq::test
