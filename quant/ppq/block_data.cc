@@ -9,6 +9,26 @@
 #include "emu/base/parallel.h"
 
 namespace assay::ppq {
+namespace {
+
+size_t bytes_of(const Facts& facts, const std::vector<VariableId>& variables) {
+  size_t bytes = 0;
+  for (const VariableId id : variables) bytes += id == kNone ? 0 : static_cast<size_t>(element_count(facts.shapes[id])) * sizeof(float);
+  return bytes;
+}
+
+// A hook that copies the wanted variables as it meets them.
+std::function<void(OperationId, const Tensors&)> keep(const Network& network, const std::vector<VariableId>& wanted, Tensors& kept) {
+  return [&network, &wanted, &kept](OperationId id, const Tensors& outputs) {
+    const Operation& operation = network.operation(id);
+    for (size_t i = 0; i < wanted.size(); ++i) {
+      const auto found = std::find(operation.outputs.begin(), operation.outputs.end(), wanted[i]);
+      if (wanted[i] != kNone && found != operation.outputs.end()) kept[i] = outputs.at(static_cast<size_t>(found - operation.outputs.begin()));
+    }
+  };
+}
+
+}  // namespace
 
 Facts observe(const Network& network, const Executor& executor, const Tensors& sample) {
   Facts facts;
@@ -69,11 +89,9 @@ std::optional<Block> derivable_part(const Network& network, const Block& block, 
   return std::nullopt;
 }
 
-BlockData collect(const Network& network, const Executor& executor, const Context& context, const BlockFunction& block, const Facts& facts, PassReport& report) {
-  size_t bytes = 0;
-  for (const auto* variables : {&block.inputs(), &block.outputs()}) {
-    for (const VariableId id : *variables) bytes += id == kNone ? 0 : static_cast<size_t>(element_count(facts.shapes[id])) * sizeof(float);
-  }
+BlockData collect(const Network& network, const Executor& executor, const Context& context, const BlockFunction& block, const Facts& facts, const Fp32Outputs& known,
+                  PassReport& report) {
+  const size_t bytes = bytes_of(facts, block.inputs()) + bytes_of(facts, block.outputs());
   const size_t count = std::min({context.inputs.count, kBlockSamples, std::max<size_t>(1, kBlockBytes / std::max<size_t>(1, bytes))});
   if (count < context.inputs.count) {
     report.warnings.push_back("a block learns from the first " + std::to_string(count) + " of " + std::to_string(context.inputs.count) +
@@ -81,16 +99,7 @@ BlockData collect(const Network& network, const Executor& executor, const Contex
   }
   BlockData data{std::vector<Tensors>(count, Tensors(block.inputs().size())), std::vector<Tensors>(count, Tensors(block.outputs().size()))};
   std::atomic<bool> stopped = false;
-  // Copies of the wanted variables as the hooks meet them.
-  const auto keep = [&](const std::vector<VariableId>& wanted, Tensors& kept) {
-    return [&network, &wanted, &kept](OperationId id, const Tensors& outputs) {
-      const Operation& operation = network.operation(id);
-      for (size_t i = 0; i < wanted.size(); ++i) {
-        const auto found = std::find(operation.outputs.begin(), operation.outputs.end(), wanted[i]);
-        if (wanted[i] != kNone && found != operation.outputs.end()) kept[i] = outputs.at(static_cast<size_t>(found - operation.outputs.begin()));
-      }
-    };
-  };
+  const bool has_targets = std::all_of(block.outputs().begin(), block.outputs().end(), [&](VariableId id) { return id == kNone || known.count(id) != 0; });
   parallel_for(count, context.threads, [&](size_t n) {
     if (stopped || (context.cancelled && context.cancelled())) {
       stopped = true;
@@ -102,12 +111,43 @@ BlockData collect(const Network& network, const Executor& executor, const Contex
       if (found != network.inputs.end()) data.inputs[n][i] = sample.at(static_cast<size_t>(found - network.inputs.begin()));
     }
     Executor::Hooks hooks;
-    hooks.after = keep(block.inputs(), data.inputs[n]);
+    hooks.after = keep(network, block.inputs(), data.inputs[n]);
     executor.run(sample, Executor::Mode::quantized, hooks);
-    hooks.after = keep(block.outputs(), data.targets[n]);
+    if (has_targets) {
+      for (size_t i = 0; i < block.outputs().size(); ++i) {
+        if (block.outputs()[i] != kNone) data.targets[n][i] = known.at(block.outputs()[i]).at(n);
+      }
+      return;
+    }
+    hooks.after = keep(network, block.outputs(), data.targets[n]);
     executor.run(sample, Executor::Mode::fp32, hooks);
   });
   return stopped ? BlockData{} : data;
+}
+
+Fp32Outputs collect_fp32(const Network& network, const Executor& executor, const Context& context, const std::vector<Block>& blocks, const Facts& facts) {
+  std::vector<VariableId> wanted;
+  for (const Block& block : blocks) {
+    for (const VariableId output : network.operation(block.last).outputs) {
+      if (output != kNone) wanted.push_back(output);
+    }
+  }
+  const size_t count = std::min(context.inputs.count, kBlockSamples);
+  if (bytes_of(facts, wanted) > kBlockBytes / count) return {};
+  std::vector<Tensors> kept(count, Tensors(wanted.size()));
+  std::atomic<bool> stopped = false;
+  parallel_for(count, context.threads, [&](size_t n) {
+    stopped = stopped || (context.cancelled && context.cancelled());
+    if (stopped) return;
+    Executor::Hooks hooks;
+    hooks.after = keep(network, wanted, kept[n]);
+    executor.run(context.inputs.get(n), Executor::Mode::fp32, hooks);
+  });
+  Fp32Outputs outputs;
+  for (size_t i = 0; i < wanted.size() && !stopped; ++i) {
+    for (Tensors& of_sample : kept) outputs[wanted[i]].push_back(std::move(of_sample[i]));
+  }
+  return outputs;
 }
 
 double block_error(const BlockFunction& block, const BlockData& data, int threads) {
@@ -175,16 +215,21 @@ void for_each_block(Network& network, const Context& context, int64_t block_size
       }
     }
   }
-  const Facts facts = observe(network, Executor(network), context.inputs.get(0));
-  for (size_t i = 0; i < blocks.size(); ++i) {
+  const Executor first(network);
+  const Facts facts = observe(network, first, context.inputs.get(0));
+  std::vector<Block> learned;
+  for (const Block& block : blocks) {
+    const std::optional<Block> part = derivatives ? derivable_part(network, block, facts, report) : std::optional<Block>(block);
+    if (part) learned.push_back(*part);
+  }
+  const Fp32Outputs fp32 = collect_fp32(network, first, context, learned, facts);
+  for (size_t i = 0; i < learned.size(); ++i) {
     if (context.cancelled && context.cancelled()) {
-      report.warnings.push_back("stopped by the user before block " + to_string(network, blocks[i]) + ": " + std::to_string(blocks.size() - i) + " blocks are left as they were");
+      report.warnings.push_back("stopped by the user before block " + to_string(network, learned[i]) + ": " + std::to_string(learned.size() - i) + " blocks are left as they were");
       return;
     }
-    const std::optional<Block> block = derivatives ? derivable_part(network, blocks[i], facts, report) : std::optional<Block>(blocks[i]);
-    if (!block) continue;
     const Executor executor(network);
-    learn(Lesson{i, blocks.size(), network, context, *block, facts, executor, report});
+    learn(Lesson{i, learned.size(), network, context, learned[i], facts, executor, fp32, report});
   }
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -16,7 +17,12 @@ struct BlockData {
 // As many calibration inputs as fit in kBlockBytes, at most kBlockSamples; a warning says how many were left out. Empty where the user has cancelled.
 inline constexpr size_t kBlockBytes = size_t{512} << 20;
 inline constexpr size_t kBlockSamples = 1024;
-BlockData collect(const Network& network, const Executor& executor, const Context& context, const BlockFunction& block, const Facts& facts, PassReport& report);
+// FP32 outputs do not change while blocks learn: of these variables they are known, one for each calibration input.
+using Fp32Outputs = std::map<VariableId, std::vector<quant::FloatTensor>>;
+BlockData collect(const Network& network, const Executor& executor, const Context& context, const BlockFunction& block, const Facts& facts, const Fp32Outputs& known,
+                  PassReport& report);
+// Of the last operations of the blocks, where all of them together fit in kBlockBytes; else nothing. One FP32 run of each input instead of one for each block.
+Fp32Outputs collect_fp32(const Network& network, const Executor& executor, const Context& context, const std::vector<Block>& blocks, const Facts& facts);
 
 // PPQ's loss: of each output the mean squared difference, the sum over outputs, the mean over the data.
 double block_error(const BlockFunction& block, const BlockData& data, int threads);
@@ -34,8 +40,10 @@ struct Lesson {
   const Block& block;
   const Facts& facts;
   const Executor& executor;
+  const Fp32Outputs& fp32;
   PassReport& report;
 
+  BlockData data(const BlockFunction& function) const { return collect(network, executor, context, function, facts, fp32, report); }
   bool cancelled() const { return context.cancelled && context.cancelled(); }
   void show(size_t step, size_t steps) const;
   // "block conv0 -> relu0: mean squared error 0.1 -> 0.05"

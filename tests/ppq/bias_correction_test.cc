@@ -70,7 +70,7 @@ TEST(BiasCorrection, StopsWhereTheUserSaysSo) {
   const PassReport report = bias_correction(learning.network, learning.context());
   EXPECT_TRUE(report.changes.empty());
   ASSERT_FALSE(report.warnings.empty());
-  EXPECT_NE(report.warnings[0].find("stopped by the user"), std::string::npos);
+  EXPECT_NE(report.warnings[0].find("stopped by the user before block conv0 -> relu0: 8 blocks"), std::string::npos);
   EXPECT_TRUE(test::same_parameters(before, learning.network));
 }
 

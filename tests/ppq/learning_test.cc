@@ -36,7 +36,7 @@ TEST(BlockFunction, PullsTheLossBackToItsParameters) {
     if (function.without_derivative() != kNone) continue;
     PassReport report;
     const Context context = learning.context();
-    const BlockData data = collect(network, executor, context, function, facts, report);
+    const BlockData data = collect(network, executor, context, function, facts, {}, report);
     BlockFunction::Tape tape;
     BlockFunction::Gradients gradients;
     Tensors wanted = data.targets[0];
@@ -76,7 +76,7 @@ TEST(BlockFunction, GivesAScaleItsShareOfTheGradient) {
   const BlockFunction function(network, build_block(network, gemm, 0), facts, Executor::Mode::quantized);
   PassReport report;
   const Context context = learning.context();
-  const BlockData data = collect(network, executor, context, function, facts, report);
+  const BlockData data = collect(network, executor, context, function, facts, {}, report);
   const ConfigId root = network.operation(gemm).output_configs.at(0);
   ASSERT_TRUE(is_trainable_scale(network.configurations, root));
   BlockFunction::Tape tape;
@@ -254,6 +254,27 @@ TEST(Learning, ABlockIsCutBeforeAnOperationWithoutDerivative) {
   const PassReport report = learned_step_size(learning.network, learning.context());
   ASSERT_FALSE(report.warnings.empty());
   EXPECT_NE(report.warnings[0].find("no derivative of operation 'softmax' (Softmax) is known; it learns only up to 'gemm'"), std::string::npos) << report.warnings[0];
+}
+
+// FP32 outputs kept for all blocks, or computed for each: the same.
+TEST(BlockData, IsTheSameWithAndWithoutKeptFp32Outputs) {
+  LearningNetwork learning("cnn_core", "TRT_INT8", "PassiveParameterQuantizePass");
+  if (!learning.exists()) GTEST_SKIP() << learning.missing();
+  const Network& network = learning.network;
+  const Executor executor(network);
+  const Facts facts = observe(network, executor, learning.inputs.get(0));
+  const std::vector<Block> blocks = build_blocks(network, 4, {});
+  const Context context = learning.context();
+  const Fp32Outputs kept = collect_fp32(network, executor, context, blocks, facts);
+  ASSERT_EQ(kept.size(), blocks.size());
+  PassReport report;
+  for (const Block& block : blocks) {
+    const BlockFunction function(network, block, facts, Executor::Mode::quantized);
+    const BlockData with = collect(network, executor, context, function, facts, kept, report), without = collect(network, executor, context, function, facts, {}, report);
+    EXPECT_EQ(with.inputs, without.inputs);
+    EXPECT_EQ(with.targets, without.targets);
+    EXPECT_EQ(with.targets.size(), 4U);
+  }
 }
 
 // A real network: minutes.

@@ -123,7 +123,7 @@ class RoundingLesson {
       if (configuration.state == State::activated && !configuration.policy.floating && !configuration.policy.dynamic) weights.push_back(i);
     }
     if (weights.empty()) return;
-    const BlockData data = collect(lesson_.network, lesson_.executor, lesson_.context, block_, lesson_.facts, lesson_.report);
+    const BlockData data = lesson_.data(block_);
     if (data.inputs.empty()) return;
     const double before = block_error(block_, data, lesson_.context.threads);
     for (const size_t i : weights) tune_scale(block_.parameters[i]);

@@ -71,7 +71,7 @@ void correct(const Lesson& lesson) {
   BlockFunction block(lesson.network, lesson.block, lesson.facts, Executor::Mode::quantized);
   const std::vector<size_t> biases = biases_of(lesson, block);
   if (biases.empty()) return;
-  const BlockData data = collect(lesson.network, lesson.executor, lesson.context, block, lesson.facts, lesson.report);
+  const BlockData data = lesson.data(block);
   if (data.inputs.empty()) return;
   const double before = block_error(block, data, lesson.context.threads);
   const BlockFunction fp32(lesson.network, lesson.block, lesson.facts, Executor::Mode::fp32);

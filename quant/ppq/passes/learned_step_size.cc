@@ -36,7 +36,7 @@ class StepSizeLesson {
 
   void run() {
     if (values_.empty() && scales_.empty()) return;
-    const BlockData data = collect(lesson_.network, lesson_.executor, lesson_.context, block_, lesson_.facts, lesson_.report);
+    const BlockData data = lesson_.data(block_);
     if (data.inputs.empty()) return;
     const double before = block_error(block_, data, lesson_.context.threads);
     const auto steps = static_cast<size_t>(std::max<int64_t>(0, setting_.steps));
