@@ -308,10 +308,11 @@ class Bench {
                                                                    : "; but real functions become other entries (rounded " + std::string(to_string(a_.table->round)) + " and " +
                                                                          std::string(to_string(b_.table->round)) + " where the table is made)";
     const emu::IntType type = a_.storage.activation.type;
-    if (form_a.fraction_bits != form_b.fraction_bits || type != b_.storage.activation.type) {
+    const bool same_grids = form_a.fraction_bits == form_b.fraction_bits && form_a.fine_entries == form_b.fine_entries && form_a.fine_fraction_bits == form_b.fine_fraction_bits;
+    if (!same_grids || type != b_.storage.activation.type) {
       return state(ArithOp::table, "not asked: the tables have different forms, so no table can be given to both" + entries);
     }
-    if (form_a.fraction_bits == 0 || form_a.round == form_b.round) return state(ArithOp::table, "equal for every table and word: the same look-up" + entries);
+    if (!emu::interpolates(type, form_a) || form_a == form_b) return state(ArithOp::table, "equal for every table and word: the same look-up" + entries);
     Operands operands{0};
     for (int64_t i = 0; i < emu::table_entries(type, form_a); ++i) operands.push_back(static_cast<int64_t>(emu::wrap(i * 37, type)));
     for (auto word = static_cast<int64_t>(type.min()); word <= static_cast<int64_t>(type.max()); ++word) {

@@ -45,6 +45,11 @@ bool is_fp32_bias(const Step& step) {
   return (sum != nullptr && sum->term == bias) || (fused != nullptr && fused->term == bias);
 }
 
+bool is_slope(const Step& step) {
+  const auto* leaky = std::get_if<LeakyFp32>(&step);
+  return leaky != nullptr && leaky->slope == Fp32Operand(Fp32Name::slope);
+}
+
 bool adds_zero_point(const Step& step) {
   const auto* sum = as<AddFp32>(step);
   return as<AddZeroPoint>(step) != nullptr || (sum != nullptr && sum->term == Fp32Operand{Fp32Name::zero_point});

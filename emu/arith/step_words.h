@@ -25,6 +25,8 @@ bool is_scale_multiply(const Step& step);
 bool scales_by(const Step& step, Fp32Name name);
 // Whether it adds the bias in binary32.
 bool is_fp32_bias(const Step& step);
+// Whether it multiplies what is below 0 by the scale's slope.
+bool is_slope(const Step& step);
 // Whether it adds the output's zero point, as an integer or in binary32.
 bool adds_zero_point(const Step& step);
 // Whether it limits to the instruction's own bounds: those of a fused activation.

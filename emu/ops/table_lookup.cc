@@ -3,11 +3,12 @@
 //   y = look_up(table, x)       (emu/arith/table.h: the word of x selects an entry, directly or between two)
 //
 //   x       any shape             at most 16 bits
-//   table   constant of y's type  2^bits of x entries, or 2^(bits - fraction_bits) + 1 with interpolation; its order is that of x's values, lowest first
+//   table   constant of y's type  2^bits of x entries, or 2^(bits - fraction_bits) + 1 with interpolation; its order is that of x's values, lowest first. Those of a second
+//                                 grid follow
 //   y       the same shape        an entry, or a value between two neighbours: always of y's type
 //
 // Neither sum nor overflow: what the entries hold was decided at lowering, zero points included.
-// Source: TFLite's 256-entry tables of int8 activations and 513-entry tables of int16; TOSA's TABLE.
+// Source: TFLite's 256-entry tables of int8 activations and 513-entry tables of int16; TOSA's TABLE; NVDLA's tables of 65 and 257 entries.
 #include "emu/ops/check.h"
 
 namespace assay::emu {
@@ -21,6 +22,7 @@ void check(const TableLookup& op, const OpContext& context, Problems& problems) 
   if (!check.that(!in.is_float() || op.form.fraction_bits == 0, "'form' interpolates, but 'x' is " + to_string(in) + ": words of numbers are no even steps")) return;
   if (!check.that(op.form.fraction_bits < in.bits, "'form' interpolates over " + std::to_string(op.form.fraction_bits) + " bits, but 'x' has only " + std::to_string(in.bits)))
     return;
+  if (!check.that(has_sound_grids(in, op.form), "'form' has a second grid that is not one of 2^k + 1 points, finer than the first, among the words of " + to_string(in))) return;
   const IntType type = context.type(op.table);
   check.that(op.table.is_constant, "'table' must be a constant");
   check.that(type == context.result().type, "'table' is " + to_string(type) + ", the result " + to_string(context.result().type));

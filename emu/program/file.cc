@@ -10,7 +10,7 @@ namespace {
 
 static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "elements are written as they lie in memory");
 
-constexpr std::string_view kMagic = "ASSAYQP4";
+constexpr std::string_view kMagic = "ASSAYQP5";
 
 // Numbers are written in eight bytes; words (types, modes, names of operations) as they are spelled in the text, so that no file depends on the order of an enumeration.
 class Writer {
@@ -58,6 +58,9 @@ class Writer {
   void operator()(std::string_view name, const TableForm& form) {
     number(form.fraction_bits);
     (*this)(name, form.round);
+    (*this)(name, form.interpolation);
+    number(form.fine_entries);
+    number(form.fine_fraction_bits);
   }
 };
 
@@ -132,6 +135,9 @@ class ByteReader {
   void operator()(std::string_view name, TableForm& form) {
     form.fraction_bits = number_up_to<uint8_t>(63, "fraction_bits");
     (*this)(name, form.round);
+    (*this)(name, form.interpolation);
+    form.fine_entries = number_up_to<uint16_t>(65535, "fine_entries");
+    form.fine_fraction_bits = number_up_to<uint8_t>(63, "fine_fraction_bits");
   }
 
  private:

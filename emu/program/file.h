@@ -1,4 +1,4 @@
-// The binary form of a Program (*.qprog): magic "ASSAYQP4", little-endian, lengths before contents, no padding, no timestamps: the same Program gives the same bytes.
+// The binary form of a Program (*.qprog): magic "ASSAYQP5", little-endian, lengths before contents, no padding, no timestamps: the same Program gives the same bytes.
 #pragma once
 
 #include <string>

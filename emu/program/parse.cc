@@ -101,14 +101,22 @@ class FieldReader {
     attributes_.take("clamp", requant.clamp);
   }
   void operator()(std::string_view, TableForm& form) {
-    int64_t bits = 0;
-    attributes_.take("fraction_bits", bits);
-    if (bits < 0 || bits > 63) fail("fraction_bits lies in 0..63, found " + std::to_string(bits));
-    form.fraction_bits = static_cast<uint8_t>(bits);
+    form.fraction_bits = static_cast<uint8_t>(number("fraction_bits", 63));
     attributes_.take("round", form.round);
+    if (attributes_.has("interpolation")) attributes_.take("interpolation", form.interpolation);
+    if (!attributes_.has("fine_entries")) return;
+    form.fine_entries = static_cast<uint16_t>(number("fine_entries", 65535));
+    form.fine_fraction_bits = static_cast<uint8_t>(number("fine_fraction_bits", 63));
   }
 
  private:
+  int64_t number(std::string_view name, int64_t most) {
+    int64_t value = 0;
+    attributes_.take(name, value);
+    if (value < 0 || value > most) fail(std::string(name) + " lies in 0.." + std::to_string(most) + ", found " + std::to_string(value));
+    return value;
+  }
+
   std::string_view first_;
   Attributes& attributes_;
   bool is_first_ = true;

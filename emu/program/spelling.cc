@@ -88,6 +88,9 @@ std::string spell(SumOrder order) {
 std::string spell(Round mode) {
   return std::string(to_string(mode));
 }
+std::string spell(Interpolation interpolation) {
+  return std::string(to_string(interpolation));
+}
 std::string spell(Dyadic value) {
   return to_string(value);
 }
@@ -149,6 +152,12 @@ bool read(std::string_view text, SumOrder& order) {
 }
 bool read(std::string_view text, Round& mode) {
   return take(parse_round(text), mode);
+}
+bool read(std::string_view text, Interpolation& interpolation) {
+  for (const Interpolation known : {Interpolation::difference, Interpolation::value}) {
+    if (text == to_string(known)) return interpolation = known, true;
+  }
+  return false;
 }
 bool read(std::string_view text, Dyadic& value) {
   std::string_view mantissa, exponent;

@@ -19,6 +19,7 @@ std::string spell(IntType type);                    // s8
 std::string spell(const Accumulator& accumulator);  // s32.wrap
 std::string spell(SumOrder order);                  // ky,kx,ic
 std::string spell(Round mode);                      // half_even
+std::string spell(Interpolation interpolation);     // difference
 std::string spell(Dyadic value);                    // 3*2^-9
 std::string spell(const QScale& scale);             // multiplier/left/right, +first where there is a first cut, and /scale/bias/output/slope where there are binary32 constants
 std::string spell(const std::string& text);         // "quoted", escaped as in JSON; bytes from 0x80 on stay as they are
@@ -34,6 +35,7 @@ bool read(std::string_view text, IntType& type);
 bool read(std::string_view text, Accumulator& accumulator);
 bool read(std::string_view text, SumOrder& order);
 bool read(std::string_view text, Round& mode);
+bool read(std::string_view text, Interpolation& interpolation);
 bool read(std::string_view text, Dyadic& value);
 bool read(std::string_view text, QScale& scale);
 bool read(std::string_view text, std::string& value);

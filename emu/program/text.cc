@@ -29,6 +29,10 @@ class FieldPrinter {
   void operator()(std::string_view, const TableForm& form) {
     put("fraction_bits", std::to_string(form.fraction_bits));
     put("round", spell(form.round));
+    if (form.interpolation != Interpolation::difference) put("interpolation", std::string(to_string(form.interpolation)));
+    if (form.fine_entries == 0 && form.fine_fraction_bits == 0) return;
+    put("fine_entries", std::to_string(form.fine_entries));
+    put("fine_fraction_bits", std::to_string(form.fine_fraction_bits));
   }
 
  private:

@@ -14,6 +14,9 @@ namespace assay::emu {
 constexpr std::array<Round, 10> all_of(Round) {
   return kAllRounds;
 }
+constexpr std::array<Interpolation, 2> all_of(Interpolation) {
+  return {Interpolation::difference, Interpolation::value};
+}
 constexpr std::array<Symmetry, 2> all_of(Symmetry) {
   return {Symmetry::symmetric, Symmetry::asymmetric};
 }

@@ -226,14 +226,25 @@ class Explainer {
     ASSAY_ASSERT(!"a TableSource outside its enumeration");
   }
 
+  static std::string what_is_rounded(const TableForm& form) { return form.interpolation == Interpolation::value ? "the value between them" : "the way from the lower one"; }
+
+  static std::string second_grid(const TableForm& form) {
+    if (form.fine_entries == 0) return "";
+    const std::string fraction = form.fine_fraction_bits == 0 ? "one for each word" : "with " + std::to_string(form.fine_fraction_bits) + " fraction bits";
+    return "; " + std::to_string(form.fine_entries) + " of the entries are a finer grid for the " + std::to_string((form.fine_entries - 1) << form.fine_fraction_bits) +
+           " words in the middle, " + fraction;
+  }
+
   void table(const TableRule& rule) {
     const int fraction = rule.form.fraction_bits;
     const int64_t entries = table_entries(t_.storage.activation.type, rule.form);
     line(6, std::to_string(entries) + " entries" +
                 (fraction == 0 ? ", one for each word"
-                               : "; between two of them a line of " + std::to_string(fraction) + " fraction bits, rounded " + word_and_meaning(rule.form.round)) +
-                (rule.correction == TableCorrection::none ? "" : "; each entry lowered by half of what that line misses in the middle") + ". Entries are " + sources(rule) +
-                "real values rounded " + word_and_meaning(rule.round) + "." + (rule.hard_sigmoid == HardSigmoid::real ? "" : " HardSigmoid is relu(x + 3) * 2731 / 2^14."));
+                               : "; between two of them a line of " + std::to_string(fraction) + " fraction bits, " + what_is_rounded(rule.form) + " rounded " +
+                                     word_and_meaning(rule.form.round)) +
+                second_grid(rule.form) + (rule.correction == TableCorrection::none ? "" : "; each entry lowered by half of what that line misses in the middle") +
+                ". Entries are " + sources(rule) + "real values rounded " + word_and_meaning(rule.round) + "." +
+                (rule.hard_sigmoid == HardSigmoid::real ? "" : " HardSigmoid is relu(x + 3) * 2731 / 2^14."));
   }
 
   void softmax(const SoftmaxRule& rule) {

@@ -37,7 +37,7 @@ void without_effect(const Target& t, Review& review) {
   const Accumulator& sum = t.accumulate.accumulator;
   if (sum.is_plain() && sum.overflow == Overflow::wrap) add("accumulate.order", "the accumulator wraps, so that every order gives the same sum");
   if (t.average_pool && t.average_pool->form == AverageForm::reciprocal) add("ops.average_pool.round", "the form is reciprocal, whose steps round");
-  if (t.table && t.table->form.fraction_bits == 0) add("ops.table.interpolation_round", "fraction_bits is 0: every word has its own entry");
+  if (t.table && !interpolates(t.storage.activation.type, t.table->form)) add("ops.table.interpolation_round", "every word has its own entry");
 }
 
 // Whether another section serves a model that needs this one, so that it is not refused.

@@ -78,8 +78,9 @@ void keys(V& v, AverageRule& r) {
 }
 template <class V>
 void keys(V& v, TableRule& r) {
-  v("fraction_bits", r.form.fraction_bits, Range{0, 15}), v("interpolation_round", r.form.round), v("entries", r.entries), v("segments", r.segments, Range{0, 1024}),
-      v("line_format", r.line_format), v("correction", r.correction), v("hard_sigmoid", r.hard_sigmoid), v("round", r.round);
+  v("fraction_bits", r.form.fraction_bits, Range{0, 15}), v("interpolation_round", r.form.round), v("interpolation", r.form.interpolation),
+      v("fine_entries", r.form.fine_entries, Range{0, 32769}), v("fine_fraction_bits", r.form.fine_fraction_bits, Range{0, 14}), v("entries", r.entries),
+      v("segments", r.segments, Range{0, 1024}), v("line_format", r.line_format), v("correction", r.correction), v("hard_sigmoid", r.hard_sigmoid), v("round", r.round);
 }
 template <class V>
 void keys(V& v, SoftmaxRule& r) {

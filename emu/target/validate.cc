@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "emu/arith/step_words.h"
+#include "emu/target/form_rules.h"
 #include "emu/target/load_target.h"
 #include "emu/target/number_rules.h"
 #include "emu/target/purpose.h"
@@ -21,6 +22,7 @@ class Rules {
     storage();
     quantize();
     for (Broken& broken : broken_numbers(t_)) broken_.push_back(std::move(broken));
+    for (Broken& broken : broken_forms(t_)) broken_.push_back(std::move(broken));
     multiplier("multiplier", t_.multiplier);
     if (t_.second_multiplier) second_multiplier(*t_.second_multiplier);
     operators();
@@ -168,12 +170,6 @@ class Rules {
     }
     if (t_.average_pool) {
       average(*t_.average_pool, sum);
-    }
-    if (t_.table && t_.table->correction != TableCorrection::none && t_.table->form.fraction_bits == 0) {
-      add({"ops.table.correction", "ops.table.fraction_bits"}, "must be none where fraction_bits is 0: nothing is interpolated");
-    }
-    if (t_.table && t_.table->form.fraction_bits >= t_.storage.activation.type.bits) {
-      add({"ops.table.fraction_bits", "storage.activation.type"}, "must be fewer than the bits of an activation, which has " + std::to_string(t_.storage.activation.type.bits));
     }
     if (t_.softmax) softmax(*t_.softmax);
   }

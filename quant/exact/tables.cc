@@ -127,15 +127,16 @@ double function_at(const Operator& op, double x) {
 
 std::vector<int64_t> function_table(const Operator& op, const TableSpec& spec) {
   if (spec.correction == emu::TableCorrection::midpoint) return corrected_table(op, spec);
-  std::vector<int64_t> entries(static_cast<size_t>(emu::table_entries(spec.input, spec.form)));
-  int64_t word = static_cast<int64_t>(spec.input.min());
-  for (int64_t& entry : entries) {
+  const auto entry_at = [&](int64_t word) {
     const Real x = Real(spec.input_scale) * (word - spec.input_zero_point);
     const Quotient<Real> f = value_of(op, x);
     const Real steps = f.top / (f.bottom * spec.output_scale);
-    entry = to_integer(steps, spec.round, spec.low - spec.output_zero_point, spec.high - spec.output_zero_point) + spec.output_zero_point;
-    word += int64_t{1} << spec.form.fraction_bits;
-  }
+    return to_integer(steps, spec.round, spec.low - spec.output_zero_point, spec.high - spec.output_zero_point) + spec.output_zero_point;
+  };
+  const int64_t fine = spec.form.fine_entries, coarse = emu::table_entries(spec.input, spec.form) - fine;
+  std::vector<int64_t> entries;
+  for (int64_t i = 0; i < coarse; ++i) entries.push_back(entry_at(static_cast<int64_t>(spec.input.min()) + (i << spec.form.fraction_bits)));
+  for (int64_t i = 0; i < fine; ++i) entries.push_back(entry_at(emu::first_fine_word(spec.input, spec.form) + (i << spec.form.fine_fraction_bits)));
   return entries;
 }
 

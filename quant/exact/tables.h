@@ -26,7 +26,7 @@ struct TableSpec {
 };
 
 // Entry i: clamp(round(f(x) / output_scale) + output_zero_point, low, high), x = the real value of the word min + i * 2^fraction_bits (one beyond the type's last word for
-// the last entry of an interpolated table). Where f has no value, the value at the nearest end of its domain: log at 0 or below is `low`, sqrt below 0 is 0; 1 / 0 is `high`.
+// the last entry of an interpolated table); then those of a second grid, from its first word on in its own steps. Where f has no value, the value at the nearest end of its domain: log at 0 or below is `low`, sqrt below 0 is 0; 1 / 0 is `high`.
 // `op`: Unary, Relu, Clip or LeakyRelu.
 //
 // correction midpoint: n = 2^(bits - fraction_bits) intervals between the first and the last word's reals, u = 2^bits / (the output's reals from its first to its last word):

@@ -106,7 +106,7 @@ void lower_to_table(const Operator& op, const std::string& function, const Node&
     const emu::Ref table = lowering.constant(function + ".table", emu::Tensor(to.storage.type, {static_cast<int64_t>(entries.size())}, entries));
     return lowering.emit(node, emu::TableLookup{lowering.operand(x), table, function, rule->form});
   }
-  if (from.storage.type.bits > 16 || rule->form.fraction_bits >= from.storage.type.bits) {
+  if (from.storage.type.bits > 16 || rule->form.fraction_bits >= from.storage.type.bits || !emu::has_sound_grids(from.storage.type, rule->form)) {
     lowering.forbid(node, "ops.table with " + std::to_string(rule->form.fraction_bits) + " fraction bits has no entries for '" + lowering.graph().value(x).name + "', which is " +
                               to_string(from.storage.type));
     return;

@@ -215,7 +215,7 @@ TEST(VerifyBundle, NoticesEveryKindOfDamage) {
                 vectors::write_file(dir + "/004/0001_y_output.npy", bytes);
               }),
               HasSubstr("004/0001_y_output.npy was changed"));
-  EXPECT_THAT(verify_error([](const std::string& dir) { vectors::write_file(dir + "/program.qprog", "ASSAYQP4"); }), HasSubstr("program.qprog was changed"));
+  EXPECT_THAT(verify_error([](const std::string& dir) { vectors::write_file(dir + "/program.qprog", "ASSAYQP5"); }), HasSubstr("program.qprog was changed"));
   EXPECT_THAT(verify_error([](const std::string& dir) { edit(dir, 1, "shape", {4}); }), HasSubstr("the manifest says [4]"));
   EXPECT_THAT(verify_error([](const std::string& dir) { edit(dir, 1, "dtype", "uint8"); }), HasSubstr("do not belong together"));
   EXPECT_THAT(verify_error([](const std::string& dir) { edit(dir, 1, "type", "s4"); }), HasSubstr("outside s4"));

@@ -204,12 +204,12 @@ class Walk {
     const IntType word = t_.storage.activation.type;
     const emu::TableForm form = t_.table->form;
     const auto entries = o_.subspan(1);
-    if (form.fraction_bits > 0) {
-      const int64_t position = o_[0] - static_cast<int64_t>(word.min());
-      const auto index = static_cast<size_t>(position >> form.fraction_bits);
-      const Wide slope = Wide{entries[index + 1] - entries[index]} * (position & ((int64_t{1} << form.fraction_bits) - 1));
-      note_shift(slope, form.fraction_bits, flags_);
-      show([] { return "slope times fraction"; }, slope);
+    if (const emu::TablePlace at = emu::place_of(word, form, o_[0]); at.fraction_bits > 0) {
+      const Wide slope = Wide{entries[at.left + 1] - entries[at.left]} * at.fraction;
+      const bool whole = form.interpolation == emu::Interpolation::value;
+      const Wide rounded = whole ? (Wide{entries[at.left]} * (Wide{1} << at.fraction_bits)) + slope : slope;
+      note_shift(rounded, at.fraction_bits, flags_);
+      show([&] { return whole ? "both entries times their shares" : "slope times fraction"; }, rounded);
     }
     return look_up(entries, word, form, o_[0]);
   }

@@ -84,7 +84,8 @@ void make_quantize(Maker& make) {
 
 void look_up_all(Maker& make, Operands& operands, const char* why) {
   const auto low = static_cast<int64_t>(make.word().min()), high = static_cast<int64_t>(make.word().max());
-  const int fraction = make.t.table->form.fraction_bits;
+  const emu::TableForm& form = make.t.table->form;
+  const int fraction = form.fine_entries > 0 ? form.fine_fraction_bits : form.fraction_bits;  // the finest grid's
   if (make.word().bits <= 8) {
     for (int64_t x = low; x <= high && !make.enough(); ++x) operands[0] = x, make.ask(operands, why);
     return;

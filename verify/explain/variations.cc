@@ -134,7 +134,7 @@ class Variations {
   }
 
   void table() {
-    if (target_.table->form.fraction_bits > 0) other_modes("in the interpolation between entries", [](Target& t) -> Round& { return t.table->form.round; });
+    if (emu::interpolates(target_.storage.activation.type, target_.table->form)) other_modes("in the interpolation between entries", [](Target& t) -> Round& { return t.table->form.round; });
     for (const int by : {1, -1}) {
       understand(by > 0 ? "the next entry instead of the word's own" : "the entry before instead of the word's own", [by](Operands o) {
         const auto last = static_cast<std::ptrdiff_t>(o.size()) - 1;
@@ -163,9 +163,9 @@ class Variations {
     const auto& form = target_.table->form;
     for (const auto& [x, by] : off) {
       const auto word = target_.storage.activation.type;
-      const auto index = static_cast<size_t>((x - static_cast<int64_t>(word.min())) >> form.fraction_bits);
-      for (const size_t entry : {index, index + 1}) {
-        if (entry > index && form.fraction_bits == 0) continue;
+      const emu::TablePlace at = emu::place_of(word, form, x);
+      for (const size_t entry : {at.left, at.left + 1}) {
+        if (entry > at.left && at.fraction_bits == 0) continue;
         for (const int64_t amount : {by, by > 0 ? int64_t{1} : int64_t{-1}}) {
           understand("entry " + std::to_string(entry) + " of the table (x = " + std::to_string(x) + ") is off by " + (amount > 0 ? "+" : "") + std::to_string(amount),
                      [=](Operands o) {

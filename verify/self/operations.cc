@@ -171,13 +171,22 @@ class Maker {
 
   Trial table() {
     const auto x = words(word(), kResults);
-    const unsigned bits = t_.table->form.fraction_bits;
+    const emu::TableForm& form = t_.table->form;
+    const oracle::Rational middle = oracle::Rational(oracle::power_of_two(word().bits), 2);
     for (const int64_t value : x) {
-      const oracle::Rational place(Int(value) - oracle::lowest(word()), oracle::power_of_two(bits));
+      // From the lowest word, or in a second grid from its first point, `half` words below the middle.
+      oracle::Rational from(Int(value) - oracle::lowest(word()));
+      const oracle::Rational half = form.fine_entries == 0 ? oracle::Rational(0) : oracle::Rational((form.fine_entries - 1) * oracle::power_of_two(form.fine_fraction_bits), 2);
+      const bool is_fine = from >= middle - half && from < middle + half;
+      if (is_fine) from -= middle - half;
+      const unsigned bits = is_fine ? form.fine_fraction_bits : form.fraction_bits;
+      const Int skipped = is_fine ? Int(static_cast<int64_t>(o_.size()) - 1 - form.fine_entries) : Int(0);
+      const oracle::Rational place = from / oracle::Rational(oracle::power_of_two(bits));
       const Int index = oracle::below(place);
-      const auto entry = [&](const Int& i) { return Int(o_[1 + static_cast<size_t>(i)]); };
+      const auto entry = [&](const Int& i) { return Int(o_[1 + static_cast<size_t>(i + skipped)]); };
       const oracle::Rational between = bits == 0 ? oracle::Rational(0) : oracle::Rational(entry(index + 1) - entry(index)) * (place - oracle::Rational(index));
-      trial_.expected.push_back(entry(index) + oracle::rounded(between, t_.table->form.round));
+      const bool whole = form.interpolation == emu::Interpolation::value;
+      trial_.expected.push_back(whole ? oracle::rounded(oracle::Rational(entry(index)) + between, form.round) : entry(index) + oracle::rounded(between, form.round));
     }
     emu::TableLookup op;
     op.x = input(word(), {kResults}, x, 0), op.form = t_.table->form;

@@ -171,7 +171,13 @@ RC_GTEST_PROP(KernelEqualsReference, RequantizeLeakyReluAndTable, ()) {
     case 0: operation = Requantize{x, zx, one.requant(channels, false)}; break;
     case 1: operation = LeakyRelu{x, zx, one.scale(*inRange(0, 2) == 0 ? channels : 1), one.requant(channels, false)}; break;
     default: {
-      const TableForm form{static_cast<uint8_t>(*inRange(0, 5)), Round::half_up};
+      TableForm form{static_cast<uint8_t>(*inRange(0, std::min<int>(5, type.bits))), Round::half_up};
+      form.interpolation = *element(Interpolation::difference, Interpolation::value);
+      if (form.fraction_bits > 0 && *inRange(0, 2) == 0) {
+        form.fine_fraction_bits = static_cast<uint8_t>(*inRange(0, int{form.fraction_bits}));
+        form.fine_entries = static_cast<uint16_t>((1 << *inRange(1, type.bits - form.fine_fraction_bits + 1)) + 1);
+      }
+      if (!has_sound_grids(type, form)) form.fine_entries = 0, form.fine_fraction_bits = 0;
       operation = TableLookup{x, one.constant(one.any_tensor(kS8, {table_entries(type, form)})), "any", form};
     }
   }

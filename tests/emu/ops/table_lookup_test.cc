@@ -35,6 +35,41 @@ TEST(TableLookup, InterpolatesBetweenNeighbours) {
   EXPECT_EQ(one.result(kS8, {5}).run(op).values, (Values{0, 3, 5, -5, 120}));
 }
 
+TEST(TableLookup, TakesWordsInTheMiddleFromTheFinerGrid) {
+  OneOp one;
+  // 4 bits: points at words 0, 4, 8, 12, 16, and a second grid at 6, 8, 10.
+  TableLookup op;
+  op.x = one.value({4, true}, {7}, {-8, -3, -2, -1, 1, 2, 7});
+  op.table = one.constant(kS8, {8}, {0, 8, -9, 7, 100, 50, 61, 70});
+  op.form = {2, Round::half_away, Interpolation::value, 3, 1};
+  // word 0: 0;  5: 8 - 17/4 = 3.75 -> 4;  6: 50;  7: 55.5 -> 56;  9: 65.5 -> 66;  10, where the second grid ends: -9 + 16 * 2/4 = -1;  15: 7 + 93 * 3/4 = 76.75 -> 77
+  EXPECT_EQ(one.result(kS8, {7}).run(op).values, (Values{0, 4, 50, 56, 66, -1, 77}));
+}
+
+// Half the way from -100 to -99 is half a step upwards, and half the way from -99 to -100 half a step downwards; their middle is one number.
+TEST(TableLookup, ADifferenceOrAValueIsRounded) {
+  const auto middle = [](Interpolation interpolation, Round round, int64_t left, int64_t right) {
+    return look_up(std::vector<int64_t>{left, right, right}, {2, false}, {1, round, interpolation}, 1);
+  };
+  EXPECT_EQ(middle(Interpolation::difference, Round::half_away, -100, -99), -99);
+  EXPECT_EQ(middle(Interpolation::value, Round::half_away, -100, -99), -100);
+  EXPECT_EQ(middle(Interpolation::difference, Round::half_even, 99, 100), 99);
+  EXPECT_EQ(middle(Interpolation::value, Round::half_even, 99, 100), 100);
+}
+
+TEST(TableLookup, RefusesASecondGridThatIsNotFinerOrDoesNotFit) {
+  OneOp one;
+  TableLookup op;
+  op.x = one.value(kS8, {1}, {0});
+  one.result(kS8, {1});
+  for (const TableForm& form : {TableForm{2, Round::half_up, {}, 129, 2}, TableForm{2, Round::half_up, {}, 258, 0}, TableForm{2, Round::half_up, {}, 513, 0},
+                                TableForm{2, Round::half_up, {}, 2, 0}, TableForm{0, Round::half_up, {}, 257, 0}, TableForm{2, Round::half_up, {}, 0, 1}}) {
+    op.form = form;
+    op.table = one.constant(kS8, {1}, Values(1));
+    EXPECT_NE(one.problems(op).find("'form' has a second grid that is not"), std::string::npos) << form.fine_entries << ": " << one.problems(op);
+  }
+}
+
 TEST(TableLookup, RefusesTablesOfAnotherSizeOrType) {
   OneOp one;
   TableLookup op;

@@ -78,7 +78,7 @@ TEST(ProgramFile, BytesAfterTheEndAreRefused) {
 
 TEST(ProgramFile, ErrorsNameTheFile) {
   try {
-    deserialize("ASSAYQP4", "some.qprog");
+    deserialize("ASSAYQP5", "some.qprog");
     FAIL();
   } catch (const InputError& error) {
     EXPECT_EQ(std::string(error.what()).find("some.qprog: "), 0u) << error.what();

@@ -68,7 +68,10 @@ struct Filler {
   void operator()(std::string_view, Round& round) { round = any_round(); }
   void operator()(std::string_view, SumOrder& order) { order = any<bool>() ? SumOrder::ky_kx_ic : SumOrder::ic_ky_kx; }
   void operator()(std::string_view, Accumulator& accumulator) { accumulator = any_accumulator(); }
-  void operator()(std::string_view, TableForm& form) { form = {between<uint8_t>(0, 63), any_round()}; }
+  void operator()(std::string_view, TableForm& form) {
+    form = {between<uint8_t>(0, 63), any_round(), any<bool>() ? Interpolation::value : Interpolation::difference};
+    if (any<bool>()) form.fine_entries = between<uint16_t>(0, 65535), form.fine_fraction_bits = between<uint8_t>(0, 63);
+  }
   void operator()(std::string_view name, Requant& requant) {
     (*this)(name, requant.scale);
     (*this)(name, requant.steps);

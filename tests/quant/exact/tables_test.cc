@@ -57,6 +57,12 @@ TEST(FunctionTable, CorrectedEntriesAreTheSourcesOwn) {
   }
 }
 
+TEST(FunctionTable, TheEntriesOfASecondGridFollowFromItsFirstWordOn) {
+  const emu::TableForm form{5, Round::half_up, emu::Interpolation::value, 5, 3};  // words -128, -96 ... 128, then -16, -8 ... 16
+  const auto entries = function_table(Unary{Function::square}, {emu::kS8, form, 1, 8, 64, 0, -128, 127, Round::floor});
+  EXPECT_EQ(entries, (std::vector<int64_t>{127, 127, 81, 25, 1, 9, 49, 121, 127, 9, 4, 1, 0, 1}));  // ((word - 8) / 8)^2
+}
+
 TEST(FunctionTable, SeesTiesOfRationalFunctionsExactly) {
   // y = x / 2 in steps: every odd word is a tie, although 0.3f / 0.6f are no short fractions.
   for (const auto& [round, expected] : std::vector<std::pair<Round, std::vector<int64_t>>>{

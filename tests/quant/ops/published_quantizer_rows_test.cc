@@ -4,7 +4,6 @@
 //   066       the equal first cut of channels is the two-cut form's own (tests/quant/exact/two_cuts_test.cc); a file's steps only ask for it
 //   067       a target has one word of activations, so none casts between 8 and 16 bits
 //   114, 115  ranges without 0, which a quantizer widens before it encodes them
-//   130       the core looks up two grids of entries; its file has one entry for each word, which no interpolation follows
 //   136       an interpolated table that keeps its fraction: the file of that specification has 8-bit words
 //   139       the 256 entries behind 137 (tests/quant/exact/tables_test.cc)
 //   018       the same library's other builds round exactly; the file has the rounding of 017
@@ -208,6 +207,36 @@ TEST(PublishedQuantizerRows, FunctionsInFixedPoint) {
   TensorQuantization in = quantization(0x1p-4F), out = quantization(0x1p-7F);
   in.symmetry = out.symmetry = emu::Symmetry::symmetric;
   EXPECT_EQ(function(target("xilinx_dpu"), Unary{Function::hard_sigmoid, 1.0F / 6, 0.5F}, in, out, hard.at("inputs").at("x")), hard.at("expected").get<Words>());
+}
+
+// Functions whose entries on the finer grid, 64 words apart, are the row's pairs: y = x / 64, -x / 64 and 10 x / 64 in words.
+TEST(PublishedQuantizerRows, ValuesBetweenTwoEntriesOfAGrid) {
+  ASSAY_NEEDS_ROWS();
+  const json &row = rows().at("130"), &in = row.at("inputs");
+  const emu::Target t = target("nvdla_int16");
+  const auto stored_as = [&](float scale) { return stored(t, scale, 0); };
+  struct Case {
+    Unary op;
+    float scale_y;
+    int64_t x;
+  };
+  const Unary identity{Function::hard_sigmoid, 1, 0}, negation{Function::neg};
+  const std::vector<Case> cases = {{identity, 0x1p-9F, 100 * 64 + 32}, {negation, 0x1p-9F, 100 * 64 + 32}, {identity, 0x1p-9F / 10, 64 + 16}};
+  for (size_t i = 0; i < cases.size(); ++i) {
+    const auto& [op, scale_y, x] = cases[i];
+    Net net(t);
+    const ValueId id = net.input("x", {1, 1}, stored_as(0x1p-15F));
+    net.output(net.node("Node", op, {id}, {1, 1}, stored_as(scale_y)));
+    const emu::Program program = net.lowered().program;
+    const auto& look_up = only<emu::TableLookup>(program);
+    const Words entries = program.constants[look_up.table.index].tensor.values();
+    ASSERT_EQ(entries.size(), 65U + 257U);
+    const emu::TablePlace place = emu::place_of(emu::kS16, look_up.form, x);
+    EXPECT_EQ(entries.at(place.left), in.at("y0")[i].get<int64_t>());
+    EXPECT_EQ(entries.at(place.left + 1), in.at("y1")[i].get<int64_t>());
+    EXPECT_EQ(place.fraction << (row.at("params").at("frac_bits").get<int>() - place.fraction_bits), in.at("frac")[i].get<int64_t>());
+    EXPECT_EQ(emu::run(program, {emu::Tensor(emu::kS16, {1, 1}, {x})})[0].values(), Words{row.at("expected")[i].get<int64_t>()}) << i;
+  }
 }
 
 TEST(PublishedQuantizerRows, InputsOfAConcat) {
