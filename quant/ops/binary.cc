@@ -95,8 +95,8 @@ void lower_add(const Node& node, Lowering& lowering) {
   if (rule == nullptr) return;
   const ValueId a = node.inputs[0], b = node.inputs[1];
   if (rule->inputs == emu::InputScales::joint && lowering.scale_of(a) != lowering.scale_of(b)) {
-    throw InputError(described(node) + ": ops.add.inputs is \"joint\", but the inputs have the scales " + std::to_string(lowering.scale_of(a)) + " and " +
-                     std::to_string(lowering.scale_of(b)));
+    return lowering.forbid(node,
+                           "ops.add.inputs is \"joint\", but the inputs have the scales " + std::to_string(lowering.scale_of(a)) + " and " + std::to_string(lowering.scale_of(b)));
   }
   const size_t problems = lowering.forbidden();
   const SumScales scales = ends_in_fp32(rule->operand_steps)                        ? fp32_scales(*rule, node, lowering)

@@ -56,7 +56,7 @@ void lower(const Concat& op, const Node& node, Lowering& lowering) {
     return lowering.emit(node, concat);
   }
   if (rule->inputs != emu::ConcatScales::requantize) {
-    throw InputError(described(node) + ": ops.concat.inputs is \"" + std::string(to_string(rule->inputs)) + "\", but not every input has the output's scale and zero point");
+    return lowering.forbid(node, "ops.concat.inputs is \"" + std::string(to_string(rule->inputs)) + "\", but not every input has the output's scale and zero point");
   }
   concat.steps = lowering.steps(within_storage(rule->steps, lowering.quantization(node.output).storage));
   for (const ValueId id : node.inputs) {
