@@ -43,13 +43,15 @@ std::string to_string(const Scales& scales) {
 
 std::optional<emu::QScale> resolve(const emu::Target& target, const emu::Steps& steps, const Scales& scales, std::string& problem) {
   if (!emu::holds<emu::ToFp32>(steps)) return quant::decompose({{scales.in}, {scales.out}, 0}, steps, target.multiplier, problem);
+  // The slope of an activation that does nothing.
+  const emu::Fp32 slope = emu::holds(steps, emu::is_slope) ? word(1) : emu::Fp32{};
   emu::QScale scale;
   if (std::any_of(steps.begin(), steps.end(), divides_by_output)) {
-    scale.fp32 = {word(scales.in), {}, word(scales.out), {}};
+    scale.fp32 = {word(scales.in), {}, word(scales.out), slope};
   } else if (std::any_of(steps.begin(), steps.end(), uses_output)) {
-    scale.fp32 = {word(scales.in), {}, word(1.0F / scales.out), {}};
+    scale.fp32 = {word(scales.in), {}, word(1.0F / scales.out), slope};
   } else {
-    scale.fp32 = {word(scales.in / scales.out), {}, {}, {}};
+    scale.fp32 = {word(scales.in / scales.out), {}, {}, slope};
   }
   return scale;
 }

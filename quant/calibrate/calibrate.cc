@@ -14,6 +14,7 @@
 #include "quant/calibrate/sharing.h"
 #include "quant/execute/bake.h"
 #include "quant/execute/executor.h"
+#include "quant/graph/passes/passes.h"
 
 namespace assay::quant {
 namespace {
@@ -262,6 +263,7 @@ void set_scales(Quantized& quantized, const Sharing& sharing, const Measurement&
 
 Quantized calibrate(Graph graph, const emu::Target& target, const InputSet& inputs, const CalibrateOptions& options) {
   unshare_constants(graph);
+  fuse_leaky_relu(graph, target);
   Quantized quantized{std::move(graph), target, {}};
   quantized.tensors.resize(quantized.graph.values.size());
   const Sharing sharing = find_sharing(quantized.graph, target);

@@ -31,7 +31,8 @@ struct CalibrateOptions {
   std::function<void(size_t done, size_t total)> progress;
 };
 
-// Throws InputError where an input is missing, has the wrong shape, or holds NaN or Inf. The graph must be simplified.
+// Throws InputError where an input is missing, has the wrong shape, or holds NaN or Inf. The graph must be simplified; what
+// only this target computes in one instruction is fused first.
 Quantized calibrate(Graph graph, const emu::Target& target, const InputSet& inputs, const CalibrateOptions& options);
 
 }  // namespace assay::quant

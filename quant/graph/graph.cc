@@ -73,7 +73,9 @@ void check(const Graph& graph) {
       ASSAY_ASSERT(id < graph.values.size());
       ASSAY_ASSERT(known[id]);
     }
-    for (const Operator& op : node.fused) ASSAY_ASSERT(std::holds_alternative<Relu>(op) || std::holds_alternative<Clip>(op));
+    for (const Operator& op : node.fused) {
+      ASSAY_ASSERT(std::holds_alternative<Relu>(op) || std::holds_alternative<Clip>(op) || (std::holds_alternative<LeakyRelu>(op) && &op == &node.fused[0]));
+    }
     define(node.output);
   }
   for (const ValueId id : graph.outputs) {

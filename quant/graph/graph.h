@@ -26,7 +26,8 @@ struct Node {
   std::string name;       // the ONNX node's name (or its first output's where it has none)
   std::string onnx_type;  // "Conv", "HardSwish" ...: for errors and tables
   Operator op;
-  // Activations computed in the same instruction, before the only quantization, in order: Relu and Clip (as clamps). fuse_activations puts them here.
+  // Activations computed in the same instruction, before the only quantization, in order: Relu and Clip (as clamps; fuse_activations puts them here), before them at most one
+  // LeakyRelu (as a step; fuse_leaky_relu).
   std::vector<Operator> fused;
   std::vector<ValueId> inputs;
   ValueId output = 0;

@@ -194,9 +194,10 @@ class Exporter {
   }
   Names inputs_to_output() { return to_output(triples(node_->inputs.size())); }
 
-  // A bias that is a real number has no integer operator.
+  // A bias that is a real number has no integer operator, nor has a sum with a leaky activation.
   bool write_integer_node() {
     if (std::any_of(node_->inputs.begin(), node_->inputs.end(), [&](ValueId id) { return graph_.is_constant(id) && !is_quantized(id); })) return false;
+    if (!node_->fused.empty() && std::holds_alternative<LeakyRelu>(node_->fused[0])) return false;
     return std::visit([&](const auto& op) { return write_integer(op); }, node_->op);
   }
 

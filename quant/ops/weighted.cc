@@ -1,6 +1,7 @@
 #include "quant/ops/weighted.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 
 #include "emu/base/error.h"
@@ -139,15 +140,22 @@ Wide worst_sum(const Node& node, const SumLayout& layout, const std::vector<int6
   return worst;
 }
 
+// The target's list without what the node has nothing for: a bias to add (a fused product and sum adds 0), the slope of an activation.
+emu::Steps needed_steps(emu::Steps steps, bool has_bias, bool has_slope) {
+  std::erase_if(steps, [&](const emu::Step& step) {
+    const bool adds_bias = std::holds_alternative<emu::AddBias>(step) || (std::holds_alternative<emu::AddFp32>(step) && is_fp32_bias(step));
+    return (adds_bias && !has_bias) || (emu::is_slope(step) && !has_slope);
+  });
+  return steps;
+}
+
 }  // namespace
 
 Weighted lower_weighted(const Node& node, const emu::Steps& target_steps, const std::string& key, const SumLayout& layout, Lowering& lowering) {
-  // A node without a bias has nothing to add (a fused product and sum adds 0).
-  emu::Steps steps = target_steps;
   const bool has_bias = node.inputs.size() > 2;
-  if (!has_bias) {
-    std::erase_if(steps, [](const emu::Step& step) { return std::holds_alternative<emu::AddBias>(step) || (std::holds_alternative<emu::AddFp32>(step) && is_fp32_bias(step)); });
-  }
+  const auto* leaky = node.fused.empty() ? nullptr : std::get_if<LeakyRelu>(&node.fused[0]);
+  const emu::Steps steps = needed_steps(target_steps, has_bias, leaky != nullptr);
+  if (leaky != nullptr && !emu::holds(steps, emu::is_slope)) lowering.forbid(node, key + " has no `leaky_fp32 slope`, and a leaky activation is fused into the node");
   const ValueId x = node.inputs[0];
   const ValueId w = node.inputs[1];
   const TensorQuantization& weight = lowering.quantization(w);
@@ -166,6 +174,9 @@ Weighted lower_weighted(const Node& node, const emu::Steps& target_steps, const 
   const bool in_fp32 = emu::holds(steps, emu::is_fp32_bias);
   std::vector<int64_t> words;
   if (bias != nullptr && in_fp32) put_fp32_bias(*bias, ratios, steps, scales, lowering);
+  for (emu::QScale& scale : scales) {
+    if (leaky != nullptr) scale.fp32.slope = {std::bit_cast<uint32_t>(leaky->alpha)};
+  }
   if (bias != nullptr && !in_fp32) {
     const BiasRule rule = bias_rule(node, lowering);
     words = bias_words(node, *bias, rule, steps, scales, lowering);

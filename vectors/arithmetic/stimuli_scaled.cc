@@ -47,6 +47,12 @@ std::vector<Scale> scales_of(Maker& make, const Steps& steps, int64_t random) {
     for (const uint32_t word : {0x3eaaaaabU, 0x3c4985f0U, 0x3f7fffffU, 0x3a83126fU, 0x37a7c5acU, 0x33d6bf95U}) scales.push_back(fp32_scale(word, "a ratio of many bits"));
     for (const uint32_t word : {0U, 1U, 0x7f7fffffU}) scales.push_back(fp32_scale(word, "the least and the greatest binary32 scale"));
     for (int64_t i = 0; i < random; ++i) scales.push_back(fp32_scale(static_cast<uint32_t>(make.random.in(0x35000000, 0x40000000)), "a random ratio"));
+    if (!emu::holds(steps, emu::is_slope)) return scales;
+    // The same without an activation, whose slope is 1.
+    for (size_t i = scales.size(); i-- > 0;) {
+      scales.push_back(scales[i]);
+      scales.back().scale.fp32.slope = {0x3f800000};
+    }
     return scales;
   }
   const int bits = make.multiplier.bits;

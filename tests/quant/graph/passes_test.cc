@@ -5,6 +5,7 @@
 
 #include <cmath>
 
+#include "emu/target/load_target.h"
 #include "tests/quant/onnx/small_model.h"
 
 namespace assay::quant {
@@ -159,6 +160,49 @@ TEST(FuseActivations, LeavesAnActivationWhoseInputIsReadElsewhereOrIsNotComputed
     Graph graph = model.import();
     const std::string before = print(graph);
     fuse_activations(graph);
+    EXPECT_EQ(print(graph), before);
+  }
+}
+
+emu::Target target_of(const std::string& name) {
+  return emu::load_target(std::string(ASSAY_SOURCE_DIR) + "/emu/targets/" + name + ".toml");
+}
+
+TEST(FuseLeakyRelu, MovesItIntoASumWhoseStepsHoldASlopeAndWhatFollowsToo) {
+  for (const bool transposed : {false, true}) {
+    auto model = conv_model(transposed, 1);
+    model.floats("high", {}, {1.5F}).node("LeakyRelu", {"c"}, {"l"}).f("alpha", 0.25F);
+    model.node("Clip", {"l", "", "high"}, {"y"});
+    Graph graph = model.import();
+    simplify(graph);
+    const Graph before = graph;
+    fuse_leaky_relu(graph, target_of("mnn"));
+    EXPECT_EQ(print(graph), print(before)) << "a target without the step keeps the nodes apart";
+    fuse_leaky_relu(graph, target_of("ncnn_int8"));
+    ASSERT_EQ(graph.nodes.size(), 1U);
+    ASSERT_EQ(graph.nodes[0].fused.size(), 2U);
+    EXPECT_EQ(std::get<LeakyRelu>(graph.nodes[0].fused[0]).alpha, 0.25F);
+    EXPECT_EQ(graph.value(graph.nodes[0].output).name, "y");
+    expect_same_outputs(before, graph);
+  }
+}
+
+TEST(FuseLeakyRelu, LeavesOneThatIsReadElsewhereOrFollowsAnotherActivationOrNoSum) {
+  auto shared = conv_model(false, 1);
+  shared.node("LeakyRelu", {"c"}, {"r"});
+  shared.node("Add", {"r", "c"}, {"y"});
+  auto second = conv_model(false, 1);
+  second.node("Relu", {"c"}, {"r"});
+  second.node("LeakyRelu", {"r"}, {"y"});
+  SmallModel pooled;
+  pooled.input("x", {1, 1, 4, 4}).output("y");
+  pooled.node("AveragePool", {"x"}, {"m"}).is("kernel_shape", {2, 2});
+  pooled.node("LeakyRelu", {"m"}, {"y"});
+  for (const auto& model : {shared, second, pooled}) {
+    Graph graph = model.import();
+    simplify(graph);
+    const std::string before = print(graph);
+    fuse_leaky_relu(graph, target_of("ncnn_int8"));
     EXPECT_EQ(print(graph), before);
   }
 }

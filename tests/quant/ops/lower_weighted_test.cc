@@ -138,6 +138,30 @@ TEST(LowerConv, RefusesAClampThatTheStepsLack) {
   }
 }
 
+// The slope is a constant of each channel's scale; a node without the activation, or without a bias, has no step for it.
+TEST(LowerConv, AFusedLeakyReluIsAStepAndItsSlopeAConstant) {
+  emu::Target target = real_target();
+  target.conv->steps = parse_steps("to_fp32; mul_fp32 scale; add_fp32 bias; leaky_fp32 slope; mul_fp32 output; add_fp32 zero_point; to_int half_even; saturate output; clamp");
+  target.binary32 = emu::Fp32Rule{.output = emu::Fp32Output::reciprocal};
+  const auto made = [&](std::vector<Operator> fused) {
+    Net net(target);
+    const ValueId x = net.input("x", {1, 1, 1, 1}, quantization(0.5F));
+    const ValueId w = net.constant("w", {{2, 1, 1, 1}, {1, 0.5F}}, per_channel({0.25F, 0.125F}, 0));
+    const ValueId b = net.constant("b", {{2}, {1, -0.5F}});
+    net.output(net.node("Conv", Conv{}, {x, w, b}, {1, 2, 1, 1}, quantization(0.5F, 3), std::move(fused)));
+    return net.lowered().program;
+  };
+  const emu::Program leaky = made({LeakyRelu{0.25F}, Clip{-1, 2}}), plain = made({});
+  EXPECT_TRUE(leaky.step_lists.at(only<emu::Conv>(leaky).requant.steps.index) == target.conv->steps);
+  for (const emu::QScale& entry : scale(leaky, only<emu::Conv>(leaky).requant)) EXPECT_EQ(entry.fp32.slope.bits, 0x3e800000U);
+  EXPECT_EQ(only<emu::Conv>(leaky).requant.clamp, (emu::ClampBounds{1, 7})) << "the bounds of what follows it";
+  EXPECT_EQ(to_string(plain.step_lists.at(only<emu::Conv>(plain).requant.steps.index)),
+            "to_fp32; mul_fp32 scale; add_fp32 bias; mul_fp32 output; add_fp32 zero_point; to_int half_even; saturate output; clamp");
+  target.conv->steps = real_target().conv->steps;
+  EXPECT_THROW(made({LeakyRelu{0.25F}}), Unsupported);
+  EXPECT_NO_THROW(made({}));
+}
+
 TEST(LowerConvTranspose, IndexesScalesByOutputChannelAndSumsByPhase) {
   Net net(real_target());
   const ValueId x = net.input("x", {1, 2, 1, 1}, quantization(0.5F));

@@ -19,6 +19,7 @@ struct RowScales {
   float x, w, y;
   float bias = 0;
   int64_t zero_point = 0;
+  float slope = 1;  // of a leaky activation that is part of the instruction; 1: there is none
 };
 Words published_conv(const emu::Target& t, const RowScales& s, const Words& accumulators) {
   Net net(t);
@@ -36,7 +37,9 @@ Words published_conv(const emu::Target& t, const RowScales& s, const Words& accu
     }
     inputs.push_back(net.constant("b", FloatTensor({1}, {s.bias}), bias));
   }
-  net.output(net.node("Conv", Conv{}, inputs, {1, 1, 1, count}, stored(t, s.y, s.zero_point)));
+  std::vector<Operator> fused;
+  if (s.slope != 1) fused.push_back(LeakyRelu{s.slope});
+  net.output(net.node("Conv", Conv{}, inputs, {1, 1, 1, count}, stored(t, s.y, s.zero_point), fused));
   return emu::run(net.lowered().program, {emu::Tensor(kWide, {1, 1, 1, count}, accumulators)})[0].values();
 }
 
@@ -93,6 +96,7 @@ TEST(PublishedRows, EpiloguesInBinary32) {
   const float s_x = number(tengine.at("s_x")), s_w = number(tengine.at("s_w"));
   expect_conv("105", "tengine", {s_x, s_w, number(tengine.at("s_out")), 50 * (s_x * s_w)});
   expect_conv("101", "ncnn_int8", {1.0F / 63.5F, 1.0F / 254.0F, 1.0F / 50.0F, 0.1F});
+  expect_conv("102", "ncnn_int8", {1.0F / 63.5F, 1.0F / 254.0F, 1.0F / 50.0F, 0.1F, 0, number(rows().at("102").at("params").at("slope"))});
   expect_conv("069", "icraft_zhuge_bf16scale", {0x1p-8F, 1, 1});
 }
 
