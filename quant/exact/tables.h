@@ -26,8 +26,8 @@ struct TableSpec {
 };
 
 // Entry i: clamp(round(f(x) / output_scale) + output_zero_point, low, high), x = the real value of the word min + i * 2^fraction_bits (one beyond the type's last word for
-// the last entry of an interpolated table); then those of a second grid, from its first word on in its own steps. Where f has no value, the value at the nearest end of its domain: log at 0 or below is `low`, sqrt below 0 is 0; 1 / 0 is `high`.
-// `op`: Unary, Relu, Clip or LeakyRelu.
+// the last entry of an interpolated table); then those of a second grid, from its first word on in its own steps. Where f has no value, the value at the nearest end of its domain:
+// log at 0 or below is `low`, sqrt below 0 is 0; 1 / 0 is `high`. `op`: Unary, Relu, Clip or LeakyRelu.
 //
 // correction midpoint: n = 2^(bits - fraction_bits) intervals between the first and the last word's reals, u = 2^bits / (the output's reals from its first to its last word):
 //   x_i = x_first + i (x_last - x_first) / n;   e = round((f(x_i+1) u + round(f(x_i) u)) / 2) - round(f(x_i + half an interval) u);   entry i = round(f(x_i) u) - round(e / 2)

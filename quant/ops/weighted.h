@@ -26,8 +26,8 @@ struct Weighted {
   emu::Requant requant;
 };
 
-// Inputs of the node: x, w, optionally bias (without one `add_bias` is left out, without a fused LeakyRelu `leaky_fp32 slope`). Ratio of channel c: s_x * s_w[c] / s_y, exactly; s_x is the reference_scale of x, to which the
-// weights are normalised where its channels have scales of their own.
+// Inputs of the node: x, w, optionally bias (without one `add_bias` is left out, without a fused LeakyRelu `leaky_fp32 slope`). Ratio of channel c: s_x * s_w[c] / s_y, exactly;
+// s_x is the reference_scale of x, to which the weights are normalised where its channels have scales of their own.
 //
 // The bias is in accumulator steps, s_x * s_w[c], quantized as PPQ does; where steps scale the sum before `add_bias`, it is in the steps of that place, rounded once from the
 // exact value. The worst |partial sum| comes from the weights themselves and the range of x, plus |bias| where the bias is the first step.

@@ -88,8 +88,8 @@ TEST(OracleTable, EveryWordOfS8AndU8OnTwoGridsWithEveryModeOfBothInterpolations)
 
 TEST(OracleTable, EveryWordOfS16OnGridsOf65And257Points) {
   Tally tally;
-  for (const Round mode : {Round::half_away, Round::half_even}) check_all_words(kS16, TableForm{10, mode, Interpolation::value, 257, 6}, tally);
-  tally.expect_all_right(65536LL * 2);
+  check_all_words(kS16, TableForm{10, Round::half_away, Interpolation::value, 257, 6}, tally);
+  tally.expect_all_right(65536);
 }
 
 TEST(OracleTable, HasOneEntryForEachWordOrOneMoreThanTheIntervals) {

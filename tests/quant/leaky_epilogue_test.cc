@@ -12,33 +12,33 @@
 namespace assay::quant {
 namespace {
 
-constexpr float kSlope = 0.1F;
+constexpr float kBend = 0.1F;
 
 // conv 3x3 -> LeakyRelu -> conv 1x1 without a bias -> LeakyRelu
-Graph network() {
+Graph bent_network() {
   test::SmallGraph small;
   const ValueId x = small.input("x", {1, 3, 6, 6});
   const ValueId w = small.constant("w", test::random_tensor({4, 3, 3, 3}, 1)), b = small.constant("b", test::random_tensor({4}, 2));
   const ValueId v = small.constant("v", test::random_tensor({2, 4, 1, 1}, 3));
   const ValueId first = small.node("first", Conv{}, {x, w, b}, {1, 4, 4, 4});
-  const ValueId bent = small.node("bent", LeakyRelu{kSlope}, {first}, {1, 4, 4, 4});
+  const ValueId bent = small.node("bent", LeakyRelu{kBend}, {first}, {1, 4, 4, 4});
   const ValueId second = small.node("second", Conv{}, {bent, v}, {1, 2, 4, 4});
-  small.output(small.node("y", LeakyRelu{kSlope}, {second}, {1, 2, 4, 4}));
+  small.output(small.node("y", LeakyRelu{kBend}, {second}, {1, 2, 4, 4}));
   return small.graph;
 }
 
-emu::Target target_of(const std::string& name) {
+emu::Target target_with_slopes(const std::string& name) {
   return emu::load_target(std::string(ASSAY_SOURCE_DIR) + "/emu/targets/" + name + ".toml");
 }
 
-Quantized calibrated(const emu::Target& target) {
+Quantized calibrated_on(const emu::Target& target) {
   CalibrateOptions options;
   options.observer = "minmax";
-  return calibrate(network(), target, {4, [](size_t i) { return std::vector<FloatTensor>{test::random_tensor({1, 3, 6, 6}, 10 + static_cast<uint32_t>(i))}; }}, options);
+  return calibrate(bent_network(), target, {4, [](size_t i) { return std::vector<FloatTensor>{test::random_tensor({1, 3, 6, 6}, 10 + static_cast<uint32_t>(i))}; }}, options);
 }
 
 TEST(LeakyEpilogue, NothingIsQuantizedBetweenTheSumAndTheActivation) {
-  const Quantized fused = calibrated(target_of("ncnn_int8")), apart = calibrated(target_of("mnn"));
+  const Quantized fused = calibrated_on(target_with_slopes("ncnn_int8")), apart = calibrated_on(target_with_slopes("mnn"));
   EXPECT_EQ(fused.graph.nodes.size(), 2U);
   EXPECT_EQ(apart.graph.nodes.size(), 4U);
   for (const Value& value : fused.graph.values) EXPECT_NE(value.name, "first") << "the sum is no tensor";
@@ -57,7 +57,7 @@ TEST(LeakyEpilogue, NothingIsQuantizedBetweenTheSumAndTheActivation) {
 }
 
 TEST(LeakyEpilogue, TheProgramComputesTheSimulationsWordsAndKernelsTheReferences) {
-  const Quantized fused = calibrated(target_of("ncnn_int8"));
+  const Quantized fused = calibrated_on(target_with_slopes("ncnn_int8"));
   const Lowered lowered = lower(fused);
   ASSERT_EQ(lowered.program.instructions.size(), 2U);
   size_t negative = 0;

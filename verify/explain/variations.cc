@@ -134,7 +134,8 @@ class Variations {
   }
 
   void table() {
-    if (emu::interpolates(target_.storage.activation.type, target_.table->form)) other_modes("in the interpolation between entries", [](Target& t) -> Round& { return t.table->form.round; });
+    if (emu::interpolates(target_.storage.activation.type, target_.table->form))
+      other_modes("in the interpolation between entries", [](Target& t) -> Round& { return t.table->form.round; });
     for (const int by : {1, -1}) {
       understand(by > 0 ? "the next entry instead of the word's own" : "the entry before instead of the word's own", [by](Operands o) {
         const auto last = static_cast<std::ptrdiff_t>(o.size()) - 1;

@@ -9,7 +9,7 @@ namespace assay::quant {
 namespace {
 
 // The way out of the accumulator of a sum with weights; null for other nodes, and where the target has none.
-const emu::Steps* steps_of(const Graph& graph, const Node& node, const emu::Target& target) {
+const emu::Steps* steps_with_weights(const Graph& graph, const Node& node, const emu::Target& target) {
   const auto of = [](const std::optional<emu::StepsRule>& rule) { return rule ? &rule->steps : nullptr; };
   if (const auto* conv = std::get_if<Conv>(&node.op)) {
     const bool own_unit = target.depthwise_conv && is_depthwise(*conv, graph.value(node.inputs[1]).shape);
@@ -25,7 +25,7 @@ void fuse_leaky_relu(Graph& graph, const emu::Target& target) {
   const auto consumers = consumers_of(graph);
   std::vector<bool> gone(graph.nodes.size(), false);
   for (size_t n = 0; n < graph.nodes.size(); ++n) {
-    const emu::Steps* steps = steps_of(graph, graph.nodes[n], target);
+    const emu::Steps* steps = steps_with_weights(graph, graph.nodes[n], target);
     if (steps == nullptr || !emu::holds(*steps, emu::is_slope) || !graph.nodes[n].fused.empty()) continue;
     const auto next = only_consumer(graph, consumers, n);
     if (!next || !std::holds_alternative<LeakyRelu>(graph.nodes[*next].op)) continue;

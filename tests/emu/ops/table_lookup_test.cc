@@ -62,8 +62,9 @@ TEST(TableLookup, RefusesASecondGridThatIsNotFinerOrDoesNotFit) {
   TableLookup op;
   op.x = one.value(kS8, {1}, {0});
   one.result(kS8, {1});
-  for (const TableForm& form : {TableForm{2, Round::half_up, {}, 129, 2}, TableForm{2, Round::half_up, {}, 258, 0}, TableForm{2, Round::half_up, {}, 513, 0},
-                                TableForm{2, Round::half_up, {}, 2, 0}, TableForm{0, Round::half_up, {}, 257, 0}, TableForm{2, Round::half_up, {}, 0, 1}}) {
+  for (const TableForm& form :
+       {TableForm{2, Round::half_up, {}, 129, 2}, TableForm{2, Round::half_up, {}, 33, 2}, TableForm{2, Round::half_up, {}, 258, 0}, TableForm{2, Round::half_up, {}, 513, 0},
+        TableForm{2, Round::half_up, {}, 2, 0}, TableForm{0, Round::half_up, {}, 257, 0}, TableForm{2, Round::half_up, {}, 0, 1}}) {
     op.form = form;
     op.table = one.constant(kS8, {1}, Values(1));
     EXPECT_NE(one.problems(op).find("'form' has a second grid that is not"), std::string::npos) << form.fine_entries << ": " << one.problems(op);

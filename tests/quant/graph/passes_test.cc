@@ -164,7 +164,7 @@ TEST(FuseActivations, LeavesAnActivationWhoseInputIsReadElsewhereOrIsNotComputed
   }
 }
 
-emu::Target target_of(const std::string& name) {
+emu::Target built_in_target(const std::string& name) {
   return emu::load_target(std::string(ASSAY_SOURCE_DIR) + "/emu/targets/" + name + ".toml");
 }
 
@@ -176,9 +176,9 @@ TEST(FuseLeakyRelu, MovesItIntoASumWhoseStepsHoldASlopeAndWhatFollowsToo) {
     Graph graph = model.import();
     simplify(graph);
     const Graph before = graph;
-    fuse_leaky_relu(graph, target_of("mnn"));
+    fuse_leaky_relu(graph, built_in_target("mnn"));
     EXPECT_EQ(print(graph), print(before)) << "a target without the step keeps the nodes apart";
-    fuse_leaky_relu(graph, target_of("ncnn_int8"));
+    fuse_leaky_relu(graph, built_in_target("ncnn_int8"));
     ASSERT_EQ(graph.nodes.size(), 1U);
     ASSERT_EQ(graph.nodes[0].fused.size(), 2U);
     EXPECT_EQ(std::get<LeakyRelu>(graph.nodes[0].fused[0]).alpha, 0.25F);
@@ -202,7 +202,7 @@ TEST(FuseLeakyRelu, LeavesOneThatIsReadElsewhereOrFollowsAnotherActivationOrNoSu
     Graph graph = model.import();
     simplify(graph);
     const std::string before = print(graph);
-    fuse_leaky_relu(graph, target_of("ncnn_int8"));
+    fuse_leaky_relu(graph, built_in_target("ncnn_int8"));
     EXPECT_EQ(print(graph), before);
   }
 }
