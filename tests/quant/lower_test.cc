@@ -194,7 +194,9 @@ struct Outputs : emu::Observer {
 // Each node's words within one step of the simulation, two from the third node on, where small differences have travelled. A multiplier of few bits is itself wrong by up to
 // half of 2^-bits of the largest word, which comes on top; so does what a mean loses whose reciprocal is cut or is a factor of few bits.
 bool has_rough_means(const emu::Target& target) {
-  return target.average_pool && (target.average_pool->count_scale == emu::CountScale::floor_24 || target.average_pool->count_scale == emu::CountScale::factor);
+  if (!target.average_pool) return false;
+  const bool long_words = target.storage.activation.type.bits > 8 && target.average_pool->form == emu::AverageForm::axis_reciprocals;
+  return long_words || target.average_pool->count_scale == emu::CountScale::floor_24 || target.average_pool->count_scale == emu::CountScale::factor;
 }
 
 // Sums in another order, rounded to words: within two of the words next to the largest number.
