@@ -99,6 +99,7 @@ PreparedKernel leaky_relu_rows(const LeakyRelu& op, const OpContext& context) {
 
 PreparedKernel table_rows(const TableLookup& op, const OpContext& context) {
   const IntType type = context.type(op.x);
+  if (context.shape(op.table).size() > 1) return {nullptr, "tables of single channels over more than 8 bits"};
   const auto entries = context.tensor(op.table).values();
   // What interpolates is worked out for every word.
   Tensor words(context.result().type, {int64_t{1} << type.bits});

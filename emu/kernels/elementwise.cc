@@ -62,8 +62,14 @@ PreparedKernel prepare(const LeakyRelu& op, const OpContext& context) {
 PreparedKernel prepare(const TableLookup& op, const OpContext& context) {
   const IntType type = context.type(op.x);
   if (type.bits > 8) return table_rows(op, context);
-  const auto entries = context.tensor(op.table).values();
-  return mapped(op.x, {map_of(type, [&](int64_t q, StepEvents&) { return Wide{look_up(entries, type, op.form, q)}; })});
+  const auto all = context.tensor(op.table).values();
+  const auto size = static_cast<std::ptrdiff_t>(context.shape(op.table).back());
+  std::vector<Map> maps;
+  for (auto first = all.begin(); first != all.end(); first += size) {
+    const std::vector<int64_t> entries(first, first + size);
+    maps.push_back(map_of(type, [&](int64_t q, StepEvents&) { return Wide{look_up(entries, type, op.form, q)}; }));
+  }
+  return mapped(op.x, std::move(maps));
 }
 
 PreparedKernel prepare(const Concat& op, const OpContext& context) {

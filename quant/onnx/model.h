@@ -18,7 +18,7 @@ struct OnnxNode {
   std::string name, type, domain;
   std::vector<std::string> inputs, outputs;  // "" where an optional one is left out
   std::map<std::string, Attribute> attributes;
-  size_t position = 0;  // among the file's nodes
+  size_t position = 0;             // among the file's nodes
   std::optional<int64_t> opset{};  // by whose rules it is read, where that is not the model's
 
   // "Conv", "com.microsoft:QLinearAdd"

@@ -33,10 +33,12 @@ void lower_to_256ths(const std::vector<Ratio>& slopes, const Ratio& ratio, const
                 emu::LeakyRelu{lowering.operand(x), lowering.zero_point_of(x), lowering.scales(negative), lowering.requant(node, lowering.scales(positive), rule.steps, key)});
 }
 
-// v >= 0 times s_x / s_y, v < 0 times slope * s_x / s_y. On chips without the instruction, one slope can be a table.
+// v >= 0 times s_x / s_y, v < 0 times slope * s_x / s_y. On chips without the instruction it is a table, or one per channel.
 void lower_slopes(const std::vector<Ratio>& slopes, const Node& node, Lowering& lowering) {
-  if (!lowering.target().leaky_relu && lowering.target().table && slopes.size() == 1) {
-    return lower_to_table(LeakyRelu{static_cast<float>(approximate(slopes[0]))}, "leaky_relu", node, lowering);
+  if (!lowering.target().leaky_relu && lowering.target().table) {
+    std::vector<Operator> by_channel;
+    for (const Ratio& slope : slopes) by_channel.emplace_back(LeakyRelu{static_cast<float>(approximate(slope))});
+    return lower_to_tables(by_channel, "leaky_relu", node, lowering);
   }
   const auto* rule = lowering.rule(node, lowering.target().leaky_relu, "leaky_relu");
   if (rule == nullptr) return;

@@ -91,35 +91,54 @@ bool lower_to_fixed_point(const Operator& op, const std::string& function, const
 
 }  // namespace
 
-void lower_to_table(const Operator& op, const std::string& function, const Node& node, Lowering& lowering) {
-  const auto* rule = lowering.rule(node, lowering.target().table, "table");
-  if (rule == nullptr || lower_to_fixed_point(op, function, node, lowering) || lower_to_fixed_hard_swish(op, function, node, lowering)) return;
+namespace {
+
+// The entries of one table; none after forbid().
+std::vector<int64_t> table_of(const Operator& op, const emu::TableRule& rule, const Node& node, Lowering& lowering) {
   const ValueId x = node.inputs[0];
   const TensorQuantization& from = lowering.quantization(x);
   const TensorQuantization& to = lowering.quantization(node.output);
-  const bool fits = rule->entries == emu::TableSource::piecewise_linear && has_straight_ends(op);
-  if (from.storage.type.is_float() && to.storage.type.is_float()) {
-    const emu::ClampBounds own = lowering.bounds(node);
-    const emu::Storage output{to.storage.type, own.low, own.high};
-    const auto entries =
-        fits ? fitted_table_of_words(op, from.storage.type, output, rule->segments, rule->line_format, rule->round) : function_of_words(op, from.storage.type, output, rule->round);
-    const emu::Ref table = lowering.constant(function + ".table", emu::Tensor(to.storage.type, {static_cast<int64_t>(entries.size())}, entries));
-    return lowering.emit(node, emu::TableLookup{lowering.operand(x), table, function, rule->form});
-  }
-  if (from.storage.type.bits > 16 || rule->form.fraction_bits >= from.storage.type.bits || !emu::has_sound_grids(from.storage.type, rule->form)) {
-    lowering.forbid(node, "ops.table with " + std::to_string(rule->form.fraction_bits) + " fraction bits has no entries for '" + lowering.graph().value(x).name + "', which is " +
-                              to_string(from.storage.type));
-    return;
-  }
+  const bool fits = rule.entries == emu::TableSource::piecewise_linear && has_straight_ends(op);
   const emu::ClampBounds bounds = lowering.bounds(node);
+  if (from.storage.type.is_float() && to.storage.type.is_float()) {
+    const emu::Storage output{to.storage.type, bounds.low, bounds.high};
+    return fits ? fitted_table_of_words(op, from.storage.type, output, rule.segments, rule.line_format, rule.round) : function_of_words(op, from.storage.type, output, rule.round);
+  }
+  if (from.storage.type.bits > 16 || rule.form.fraction_bits >= from.storage.type.bits || !emu::has_sound_grids(from.storage.type, rule.form)) {
+    lowering.forbid(node, "ops.table with " + std::to_string(rule.form.fraction_bits) + " fraction bits has no entries for '" + lowering.graph().value(x).name + "', which is " +
+                              to_string(from.storage.type));
+    return {};
+  }
   // One table for all channels: only a Relu that keeps their scales has one, and it is that of any scale.
   const bool keeps = std::holds_alternative<Relu>(op) && from.scale.size() > 1 && lowering.same_words(x, node.output);
   const float scale_x = keeps ? 1.0F : lowering.scale_of(x), scale_y = keeps ? 1.0F : lowering.scale_of(node.output);
-  const TableSpec spec{from.storage.type, rule->form, scale_x, from.zero_point, scale_y, to.zero_point, bounds.low, bounds.high, rule->round, rule->correction, to.storage.type};
-  const Operator own = as_target_has_it(op, *rule);
-  const auto entries = fits ? fitted_table(own, spec, rule->segments, rule->line_format) : function_table(own, spec);
-  const emu::Ref table = lowering.constant(function + ".table", emu::Tensor(to.storage.type, {static_cast<int64_t>(entries.size())}, entries));
-  lowering.emit(node, emu::TableLookup{lowering.operand(x), table, function, rule->form});
+  const TableSpec spec{from.storage.type, rule.form, scale_x, from.zero_point, scale_y, to.zero_point, bounds.low, bounds.high, rule.round, rule.correction, to.storage.type};
+  const Operator own = as_target_has_it(op, rule);
+  return fits ? fitted_table(own, spec, rule.segments, rule.line_format) : function_table(own, spec);
+}
+
+}  // namespace
+
+void lower_to_table(const Operator& op, const std::string& function, const Node& node, Lowering& lowering) {
+  const auto* rule = lowering.rule(node, lowering.target().table, "table");
+  if (rule == nullptr || lower_to_fixed_point(op, function, node, lowering) || lower_to_fixed_hard_swish(op, function, node, lowering)) return;
+  lower_to_tables({op}, function, node, lowering);
+}
+
+void lower_to_tables(const std::vector<Operator>& by_channel, const std::string& function, const Node& node, Lowering& lowering) {
+  const auto* rule = lowering.rule(node, lowering.target().table, "table");
+  if (rule == nullptr) return;
+  std::vector<int64_t> all;
+  Shape shape;
+  for (const Operator& op : by_channel) {
+    const std::vector<int64_t> entries = table_of(op, *rule, node, lowering);
+    if (entries.empty()) return;
+    shape = {static_cast<int64_t>(entries.size())};
+    all.insert(all.end(), entries.begin(), entries.end());
+  }
+  if (by_channel.size() > 1) shape.insert(shape.begin(), static_cast<int64_t>(by_channel.size()));
+  const emu::Ref table = lowering.constant(function + ".table", emu::Tensor(lowering.quantization(node.output).storage.type, shape, all));
+  lowering.emit(node, emu::TableLookup{lowering.operand(node.inputs[0]), table, function, rule->form});
 }
 
 void check_copies(const Node& node, const Lowering& lowering) {

@@ -98,6 +98,8 @@ std::string described(const Node& node);
 
 // What Relu, Clip and LeakyRelu standing alone, and every Unary, become where the chip has a table and no instruction for them.
 void lower_to_table(const Operator& op, const std::string& function, const Node& node, Lowering& lowering);
+// A table for each channel (PRelu).
+void lower_to_tables(const std::vector<Operator>& by_channel, const std::string& function, const Node& node, Lowering& lowering);
 // MaxPool, Pad, Reshape, Transpose, Slice, ResizeNearest: input and output share their words by construction. InputError where they do not.
 void check_copies(const Node& node, const Lowering& lowering);
 

@@ -178,7 +178,9 @@ RC_GTEST_PROP(KernelEqualsReference, RequantizeLeakyReluAndTable, ()) {
         form.fine_entries = static_cast<uint16_t>((1 << *inRange(1, type.bits - form.fine_fraction_bits + 1)) + 1);
       }
       if (!has_sound_grids(type, form)) form.fine_entries = 0, form.fine_fraction_bits = 0;
-      operation = TableLookup{x, one.constant(one.any_tensor(kS8, {table_entries(type, form)})), "any", form};
+      Shape table{table_entries(type, form)};
+      if (!shape.empty() && *inRange(0, 2) == 0) table.insert(table.begin(), shape[static_cast<size_t>(channel_axis_of(shape))]);
+      operation = TableLookup{x, one.constant(one.any_tensor(kS8, table)), "any", form};
     }
   }
   one.result(kS8, shape);

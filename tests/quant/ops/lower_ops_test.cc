@@ -136,6 +136,20 @@ TEST(LowerLeakyRelu, PReluTakesTheSlopesAsTheyAreQuantized) {
   EXPECT_EQ(p.scales[only<emu::LeakyRelu>(p).negative.index][0].multiplier, 1116691456) << "0.26f * 2^32 rounded: 17039360.0 * 2^-26";
 }
 
+TEST(LowerLeakyRelu, PReluIsATablePerChannelWhereSlopesNeedAMultiplier) {
+  Net net(shift_target());
+  const ValueId x = net.input("x", kSame, quantization(0.5F));
+  const ValueId slope = net.constant("slope", {{2}, {0.25F, 0.5F}}, quantization(0.25F));
+  net.output(net.node("PRelu", PRelu{}, {x, slope}, kSame, quantization(0.5F)));
+  const emu::Program p = net.lowered().program;
+  const auto& op = only<emu::TableLookup>(p);
+  ASSERT_EQ(p.constants[op.table.index].tensor.shape(), (Shape{2, 256}));
+  const std::vector<int64_t> entries = p.constants[op.table.index].tensor.values();
+  EXPECT_EQ(entries[0], -32) << "-128 * 0.25";
+  EXPECT_EQ(entries[256], -64) << "-128 * 0.5";
+  EXPECT_EQ(entries[255], 127);
+}
+
 TEST(LowerUnary, FillsTheTable) {
   const emu::Program p = one_node(Unary{Function::sigmoid, 0, 0}, kSame, quantization(0.1F), quantization(0x1p-8F, -128));
   const auto& op = only<emu::TableLookup>(p);
