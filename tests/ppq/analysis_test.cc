@@ -36,13 +36,13 @@ class Analysis : public testing::TestWithParam<const char*> {
     given.inputs = {paths.size(), [paths](size_t i) { return std::vector<FloatTensor>{test::read_tensor(paths.at(i))}; }};
   }
 
-  // An error's root, which has the unit of the outputs, is PPQ's within a thousandth, or within an ulp or two of float32: layerwise the errors of some operations are hardly more.
+  // An error's root, which has the unit of the outputs, is PPQ's within a millionth, or within the error of PPQ's sums in float32.
   void compare(const std::vector<OperationErrors>& rows, const std::string& kind) {
     ASSERT_EQ(rows.size(), recorded.at(kind + "_snr").size());
     double most = 0, most_root = 0;
     const auto near = [&](double ours, double theirs, const std::string& name) {
       const double apart = std::fabs(std::sqrt(ours) - std::sqrt(theirs));
-      EXPECT_LT(apart, std::max(1e-3 * std::sqrt(theirs), 1.5e-7)) << name;
+      EXPECT_LT(apart, std::max(1e-6 * std::sqrt(theirs), 1e-9)) << name;
       most = std::max(most, std::fabs(ours / theirs - 1)), most_root = std::max(most_root, apart);
     };
     for (const OperationErrors& row : rows) {

