@@ -79,7 +79,7 @@ TEST(TableLookup, EachChannelMayHaveItsOwnTable) {
   op.table = one.constant(kS8, {2, 4}, {10, 11, 12, 13, 20, 21, 22, 23});
   EXPECT_EQ(one.result(kS8, {2, 2, 1, 2}).run(op).values, (Values{10, 13, 20, 23, 12, 11, 22, 21}));
   op.table = one.constant(kS8, {3, 4}, Values(12));
-  EXPECT_NE(one.problems(op).find("'table' must have shape [2, 4], it has [3, 4]"), std::string::npos) << one.problems(op);
+  EXPECT_NE(one.problems(op).find("'table' must have shape [2,4], it has [3,4]"), std::string::npos) << one.problems(op);
 }
 
 TEST(TableLookup, RefusesTablesOfAnotherSizeOrType) {
