@@ -147,6 +147,9 @@ namespace {
 emu::Target target_of(const ModelOptions& options, const PlatformRun* platform) {
   if (options.target.empty() && platform == nullptr)
     throw InputError("neither --target nor --platform is given; `assay targets list` and `assay ppq platforms` show what there is");
+  if (options.target.empty() && platform->platform.target.empty()) {
+    throw Unsupported("platform " + platform->platform.name + " has no target whose words are its own; give --target, or use `assay ppq analyse` for the simulation alone", {});
+  }
   return emu::load_target(emu::find_target(options.target.empty() ? platform->platform.target : options.target, targets_dir_or_default(options.targets_dir)));
 }
 
