@@ -41,6 +41,7 @@ struct PlatformOptions {
   std::string platform;  // "": none, the target's own quantizer works
   std::string platforms_dir;
   std::string preset = "default";
+  std::vector<std::string> rewrites;  // of the graph, before dispatching
   std::string dispatcher;
   std::string dispatching;  // a file: JSON {operation: platform}
   std::vector<std::string> passes;

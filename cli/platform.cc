@@ -13,6 +13,7 @@
 #include "emu/base/error.h"
 #include "quant/export/import.h"
 #include "quant/ppq/dispatch.h"
+#include "quant/ppq/graph_rewrites.h"
 #include "quant/ppq/load.h"
 #include "quant/ppq/pipeline.h"
 
@@ -75,6 +76,7 @@ void add_platform_options(CLI::App& command, PlatformOptions& options) {
   command.add_option("-p,--platform", options.platform, "Quantize as PPQ does for this platform; the target defaults to the one that it lowers to")->group(group);
   command.add_option("--platforms", options.platforms_dir, "Folder of platform files, instead of the built-in ones")->type_name("DIR")->group(group);
   command.add_option("--preset", options.preset, "PPQ's setting: default or one of its presets")->group(group);
+  command.add_option("--rewrite", options.rewrites, "Rewrite the graph before dispatching: fuse_layernorm, fuse_gelu, fuse_matmul_add")->delimiter(',')->group(group);
   command.add_option("--dispatcher", options.dispatcher, "conservative (default), pplnn, allin or perseus")->group(group);
   command.add_option("--dispatch", options.dispatching, "JSON {\"operation\": \"FP32\" or the platform's name}: overrides the dispatcher")->type_name("FILE")->group(group);
   command.add_option("--passes", options.passes, "Exactly these passes, in this order (see `assay ppq passes`)")->delimiter(',')->group(group);
@@ -93,6 +95,7 @@ ppq::Platform platform_of(const PlatformOptions& options) {
 
 ppq::Settings settings_of(const PlatformOptions& options, size_t inputs) {
   ppq::Settings settings = ppq::preset(options.preset, options.platforms_dir.empty() ? ppq::default_platforms_dir() : options.platforms_dir);
+  settings.graph_rewrites = options.rewrites;
   if (!options.dispatcher.empty()) settings.dispatcher = options.dispatcher;
   if (!options.dispatching.empty()) settings.dispatching_table = dispatching_table(options.dispatching);
   settings.calibration_steps = options.steps != 0 ? options.steps : std::clamp(inputs, kLeastSteps, kMostSteps);
@@ -100,11 +103,12 @@ ppq::Settings settings_of(const PlatformOptions& options, size_t inputs) {
   return settings;
 }
 
-ppq::Network load_network(const ModelOptions& model, const ppq::Platform& platform, const ppq::Settings& settings) {
+ppq::Network load_network(const ModelOptions& model, const ppq::Platform& platform, const ppq::Settings& settings, std::vector<ppq::PassReport>& reports) {
   std::map<std::string, Shape> shapes;
   for (const auto& text : model.shapes) shapes.insert(parse_shape(text));
   ppq::Network network = ppq::load(model.model, shapes);
-  ppq::dispatch(network, platform, settings);
+  for (const std::string& name : settings.graph_rewrites) reports.push_back(ppq::rewrite_graph(network, name));
+  if (auto warnings = ppq::dispatch(network, platform, settings); !warnings.empty()) reports.push_back({"dispatch", {}, std::move(warnings)});
   return network;
 }
 
@@ -117,7 +121,8 @@ std::vector<vectors::InputDescription> describe_inputs(const ppq::Network& netwo
 PlatformRun run_platform(const ModelOptions& model, const PlatformOptions& options) {
   PlatformRun run{platform_of(options), {}, {}, {}};
   run.settings = settings_of(options, 0);
-  run.network = load_network(model, run.platform, run.settings);
+  std::vector<ppq::PassReport> first;
+  run.network = load_network(model, run.platform, run.settings, first);
   const auto inputs = describe_inputs(run.network);
   const auto preprocessing = preprocessing_from(model.preprocess, inputs.empty() ? Shape{} : inputs[0].shape);
   std::vector<vectors::Sample> samples;
@@ -141,10 +146,12 @@ PlatformRun run_platform(const ModelOptions& model, const PlatformOptions& optio
       const ppq::ImportReport imported = ppq::import_quantization(network, options.import_file);
       return ppq::PassReport{"import of " + imported.format, {std::to_string(imported.given) + " configurations got their scale from " + options.import_file}, imported.notes};
     });
+    run.reports.insert(run.reports.begin(), first.begin(), first.end());
     return run;
   }
   if (samples.empty()) throw InputError("--platform " + run.platform.name + " calibrates as PPQ does; give --calibration (or --import FILE with scales from outside)");
   run.reports = ppq::run_passes(run.network, context, passes);
+  run.reports.insert(run.reports.begin(), first.begin(), first.end());
   return run;
 }
 

@@ -22,8 +22,8 @@ struct PlatformRun {
 
 ppq::Platform platform_of(const PlatformOptions& options);
 ppq::Settings settings_of(const PlatformOptions& options, size_t inputs);
-// Loaded and dispatched, not quantized.
-ppq::Network load_network(const ModelOptions& model, const ppq::Platform& platform, const ppq::Settings& settings);
+// Loaded, rewritten where asked, and dispatched, not quantized. What a user should know of it goes to `reports`.
+ppq::Network load_network(const ModelOptions& model, const ppq::Platform& platform, const ppq::Settings& settings, std::vector<ppq::PassReport>& reports);
 std::vector<vectors::InputDescription> describe_inputs(const ppq::Network& network);
 
 // Loads, dispatches, runs the passes (or takes the imported scales) with progress bars; Ctrl-C ends a learning pass with the best so far.

@@ -40,7 +40,8 @@ int compare(CompareOptions options) {
   const ppq::Settings settings = settings_of(platform_options, 0);
   ModelOptions model;
   model.model = options.model;
-  ppq::Network network = load_network(model, platform, settings);
+  std::vector<ppq::PassReport> reports;
+  ppq::Network network = load_network(model, platform, settings, reports);
   const auto inputs = describe_inputs(network);
   const auto preprocessing = preprocessing_from(options.preprocess, inputs.empty() ? Shape{} : inputs[0].shape);
   const auto samples = vectors::find_samples(options.calibration, inputs);

@@ -10,9 +10,9 @@ namespace assay::ppq {
 namespace {
 
 // Reads the graph around operations; kNone goes in and comes out.
-class View {
+class GraphView {
  public:
-  explicit View(const Network& network) : network_(network) {}
+  explicit GraphView(const Network& network) : network_(network) {}
 
   const Operation& operator[](OperationId id) const { return network_.operation(id); }
   bool is(OperationId id, const char* type) const { return id != kNone && network_.operation(id).type == type; }
@@ -48,14 +48,14 @@ class View {
 };
 
 // Takes the operations out and puts one in their place at the end of the dictionary, with PPQ's next name.
-OperationId replace(Network& network, const std::vector<OperationId>& gone, Operation made) {
+OperationId replace_by(Network& network, const std::vector<OperationId>& gone, Operation made) {
   made.platform = network.operation(gone.back()).platform;
   for (const OperationId id : gone) network.remove_operation(id);
   made.name = next_operation_name(network);
   return network.add_operation(std::move(made));
 }
 
-VariableId parameter(Network& network, const quant::Constant& value) {
+VariableId fused_parameter(Network& network, const quant::Constant& value) {
   const VariableId id = network.add_variable(next_variable_name(network));
   Variable& made = network.variable(id);
   made.is_parameter = true, made.shape = value.shape, made.value = std::make_shared<const quant::Constant>(value);
@@ -63,7 +63,7 @@ VariableId parameter(Network& network, const quant::Constant& value) {
 }
 
 bool fuse_gelu(Network& network, OperationId divide, PassReport& report) {
-  const View view(network);
+  const GraphView view(network);
   if (!view.is(divide, "Div")) return false;
   const VariableId x = view.input(divide, 0);
   const OperationId erf = view.only_reader(divide), add = view.only_reader(erf), product = view.only_reader(add), half = view.only_reader(product);
@@ -75,7 +75,7 @@ bool fuse_gelu(Network& network, OperationId divide, PassReport& report) {
   Operation gelu;
   gelu.type = "Gelu", gelu.inputs = {x}, gelu.outputs = {view.output(half)};
   const std::string name = view[divide].name;
-  const OperationId made = replace(network, {divide, erf, add, product, half}, std::move(gelu));
+  const OperationId made = replace_by(network, {divide, erf, add, product, half}, std::move(gelu));
   report.changes.push_back(network.operation(made).name + " is the Gelu that begins at " + name);
   return true;
 }
@@ -91,7 +91,7 @@ bool is_mean(const Operation& operation) {
 }
 
 bool fuse_layernorm(Network& network, OperationId subtract, PassReport& report) {
-  const View view(network);
+  const GraphView view(network);
   if (!view.is(subtract, "Sub")) return false;
   const VariableId x = view.input(subtract, 0), centred = view.output(subtract);
   const OperationId mean = view.producer(view.input(subtract, 1));
@@ -118,21 +118,21 @@ bool fuse_layernorm(Network& network, OperationId subtract, PassReport& report) 
   const std::string name = view[subtract].name;
   std::vector<OperationId> gone = {mean, subtract, power, variance, add, root, divide, scale};
   if (beta != nullptr) gone.push_back(shift);
-  norm.inputs = {x, parameter(network, gamma_value)};
-  if (beta != nullptr) norm.inputs.push_back(parameter(network, beta_value));
-  const OperationId made = replace(network, gone, std::move(norm));
+  norm.inputs = {x, fused_parameter(network, gamma_value)};
+  if (beta != nullptr) norm.inputs.push_back(fused_parameter(network, beta_value));
+  const OperationId made = replace_by(network, gone, std::move(norm));
   report.changes.push_back(network.operation(made).name + " is the LayerNormalization around " + name);
   return true;
 }
 
 bool fuse_matmul_add(Network& network, OperationId product, PassReport& report) {
-  const View view(network);
+  const GraphView view(network);
   if (!view.is(product, "MatMul")) return false;
   const OperationId add = view.only_reader(product);
   const quant::Constant* bias = view.is(add, "Add") ? view.operand(add, view.output(product)) : nullptr;
   if (bias == nullptr) return false;
   report.changes.push_back(view[product].name + " takes the constant of " + view[add].name + " as its bias");
-  const VariableId made = parameter(network, *bias);
+  const VariableId made = fused_parameter(network, *bias);
   const VariableId result = network.operation(product).outputs[0];
   if (network.operation(add).inputs[0] != result) {
     network.set_input(add, 1, kNone);
@@ -144,23 +144,23 @@ bool fuse_matmul_add(Network& network, OperationId product, PassReport& report) 
   return true;
 }
 
-struct Rewrite {
+struct GraphRewrite {
   const char* name;
   bool (*at)(Network&, OperationId, PassReport&);
 };
-constexpr Rewrite kRewrites[] = {{"fuse_layernorm", fuse_layernorm}, {"fuse_gelu", fuse_gelu}, {"fuse_matmul_add", fuse_matmul_add}};
+constexpr GraphRewrite kGraphRewrites[] = {{"fuse_layernorm", fuse_layernorm}, {"fuse_gelu", fuse_gelu}, {"fuse_matmul_add", fuse_matmul_add}};
 
 }  // namespace
 
 std::vector<std::string> graph_rewrite_names() {
   std::vector<std::string> names;
-  for (const Rewrite& rewrite : kRewrites) names.emplace_back(rewrite.name);
+  for (const GraphRewrite& rewrite : kGraphRewrites) names.emplace_back(rewrite.name);
   return names;
 }
 
 PassReport rewrite_graph(Network& network, const std::string& name) {
-  const auto* found = std::find_if(std::begin(kRewrites), std::end(kRewrites), [&](const Rewrite& rewrite) { return name == rewrite.name; });
-  if (found == std::end(kRewrites)) {
+  const auto* found = std::find_if(std::begin(kGraphRewrites), std::end(kGraphRewrites), [&](const GraphRewrite& rewrite) { return name == rewrite.name; });
+  if (found == std::end(kGraphRewrites)) {
     std::string all;
     for (const std::string& known : graph_rewrite_names()) all += (all.empty() ? "" : ", ") + known;
     throw InputError("there is no rewrite of the graph '" + name + "'; there are " + all);

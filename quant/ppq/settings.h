@@ -56,6 +56,7 @@ struct LearningSetting {
 
 struct Settings {
   std::string preset = "default";
+  std::vector<std::string> graph_rewrites{};  // before dispatching (graph_rewrites.h); PPQ runs none unless they are called by hand
   std::string dispatcher = "conservative";
   std::map<std::string, std::string> dispatching_table;  // operation -> platform, the user's
   std::optional<std::string> calibration_algorithm;      // instead of every activation's observer

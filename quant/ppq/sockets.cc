@@ -8,16 +8,16 @@ namespace {
 
 constexpr Flow kValue = Flow::value, kSoiFlow = Flow::shape_or_index, kFp32Flow = Flow::fp32;
 
-struct Entry {
+struct SocketEntry {
   std::vector<Flow> inputs, outputs;
   std::vector<size_t> linked;  // inputs whose values reach output 0
 };
 
-const std::map<std::string, Entry>& table() {
-  static const Entry logical{{kValue, kValue}, {kFp32Flow}, {}};
-  static const Entry indexed{{kValue, kFp32Flow}, {}, {0}};
-  static const Entry shaped{{kValue, kSoiFlow}, {}, {0}};
-  static const std::map<std::string, Entry> entries = {
+const std::map<std::string, SocketEntry>& table() {
+  static const SocketEntry logical{{kValue, kValue}, {kFp32Flow}, {}};
+  static const SocketEntry indexed{{kValue, kFp32Flow}, {}, {0}};
+  static const SocketEntry shaped{{kValue, kSoiFlow}, {}, {0}};
+  static const std::map<std::string, SocketEntry> entries = {
       {"Reshape", shaped},
       {"Split", shaped},
       {"Expand", shaped},
@@ -69,7 +69,7 @@ Socket socket_of(const Operation& operation) {
     }
     return socket;
   }
-  const Entry& entry = found->second;
+  const SocketEntry& entry = found->second;
   for (size_t i = 0; i < std::min(socket.inputs.size(), entry.inputs.size()); ++i) socket.inputs[i] = entry.inputs[i];
   for (size_t o = 0; o < std::min(socket.outputs.size(), entry.outputs.size()); ++o) socket.outputs[o] = entry.outputs[o];
   for (const size_t input : entry.linked) {
