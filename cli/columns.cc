@@ -5,6 +5,7 @@
 #include "cli/platform.h"
 #include "emu/base/error.h"
 #include "quant/fake_quantize.h"
+#include "quant/ppq/to_graph.h"
 
 namespace assay::cli {
 namespace {
@@ -94,6 +95,8 @@ golden::Alignment Columns::empty() const {
   }
   if (pipeline_.platform) {
     alignment.notes.push_back("scales are PPQ's for platform " + pipeline_.platform->platform.name);
+    for (const std::string& weight : ppq::weights_along_inputs(pipeline_.platform->network))
+      alignment.notes.push_back("PPQ has a scale per input channel of '" + weight + "', which no chip has; the target measures that weight itself");
     for (const auto& report : pipeline_.platform->reports) alignment.notes.insert(alignment.notes.end(), report.warnings.begin(), report.warnings.end());
   }
   for (const auto& note : pipeline_.lowered.notes) {

@@ -46,6 +46,7 @@ struct PlatformOptions {
   std::string dispatching;  // a file: JSON {operation: platform}
   std::vector<std::string> passes;
   std::vector<std::string> with, without;  // passes added to, taken from the default ones
+  std::vector<std::string> set;            // "lsq.steps=100", over the preset
   size_t steps = 0;                        // 0: one per input, at least 8, at most 512
   std::string import_file;                 // scales from outside
   bool fix_stale_scales = false;

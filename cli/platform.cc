@@ -82,6 +82,11 @@ void add_platform_options(CLI::App& command, PlatformOptions& options) {
   command.add_option("--passes", options.passes, "Exactly these passes, in this order (see `assay ppq passes`)")->delimiter(',')->group(group);
   command.add_option("--with", options.with, "Also run these passes, each at its place")->delimiter(',')->group(group);
   command.add_option("--without", options.without, "Leave these passes out")->delimiter(',')->group(group);
+  command
+      .add_option("--set", options.set, "Settings of passes, one each: --set lsq.steps=100 --set 'weight_split.interested_layers=[\"conv1\"]' (keys: quant/platforms/README.md)")
+      ->type_name("KEY=VALUE")
+      ->allow_extra_args(false)
+      ->group(group);
   command.add_option("--steps", options.steps, "Calibration steps (default: one per input, at least 8)")->check(CLI::Range(kLeastSteps, kMostSteps))->group(group);
   command.add_option("--import", options.import_file, "Take states and scales from this file of PPQ's (or a tool's) and calibrate nothing")->type_name("FILE")->group(group);
   auto* fix = command.add_flag("--fix-stale-scales", options.fix_stale_scales, "Where PPQ records a scale that its tensor no longer has, use the true one")->group(group);
@@ -98,6 +103,7 @@ ppq::Settings settings_of(const PlatformOptions& options, size_t inputs) {
   settings.graph_rewrites = options.rewrites;
   if (!options.dispatcher.empty()) settings.dispatcher = options.dispatcher;
   if (!options.dispatching.empty()) settings.dispatching_table = dispatching_table(options.dispatching);
+  if (!options.set.empty()) ppq::set(settings, options.set);
   settings.calibration_steps = options.steps != 0 ? options.steps : std::clamp(inputs, kLeastSteps, kMostSteps);
   settings.exact = !options.fix_stale_scales;
   return settings;

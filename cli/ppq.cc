@@ -1,6 +1,9 @@
 // assay ppq: PPQ's own quantizer by itself: its platforms, its passes, its analysis, and whether it does what recorded runs of the real PPQ did.
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <chrono>
+#include <ctime>
 #include <nlohmann/json.hpp>
 
 #include "cli/commands.h"
@@ -119,9 +122,44 @@ ppq::Errors mean_of(const std::vector<ppq::OperationErrors>& rows) {
   return mean;
 }
 
+// Processor seconds are those of all threads; other programs do not lengthen them.
+class Stopwatch {
+ public:
+  nlohmann::json seconds() const {
+    return {{"wall", std::chrono::duration<double>(std::chrono::steady_clock::now() - wall_).count()},
+            {"processor", static_cast<double>(std::clock() - processor_) / CLOCKS_PER_SEC}};
+  }
+
+ private:
+  std::chrono::steady_clock::time_point wall_ = std::chrono::steady_clock::now();
+  std::clock_t processor_ = std::clock();
+};
+
+// Of every output of the network as it was before any pass, the mean over the inputs; the worst of them.
+ppq::Errors output_errors(const PlatformRun& run, const ModelOptions& model, const ppq::InputSet& set, size_t count) {
+  std::vector<ppq::PassReport> ignored;
+  const ppq::Network untouched = load_network(model, run.platform, run.settings, ignored);
+  const ppq::Executor real(untouched), simulated(run.network);
+  std::vector<ppq::OperationErrors> outputs;
+  for (size_t i = 0; i < std::min(count, set.count); ++i) {
+    const auto input = set.get(i);
+    const ppq::Tensors wanted = real.run(input, ppq::Executor::Mode::fp32), found = simulated.run(input, ppq::Executor::Mode::quantized);
+    outputs.resize(wanted.size(), {ppq::kNone, "", {0, 0, 0}});
+    for (size_t k = 0; k < wanted.size(); ++k) {
+      const ppq::Errors one = ppq::errors_of(found.at(k), wanted[k]);
+      const auto part = static_cast<double>(std::min(count, set.count));
+      outputs[k].errors.snr += one.snr / part, outputs[k].errors.mse += one.mse / part, outputs[k].errors.cosine += one.cosine / part;
+    }
+  }
+  const auto worst = std::min_element(outputs.begin(), outputs.end(), [](const auto& a, const auto& b) { return a.errors.cosine < b.errors.cosine; });
+  return worst == outputs.end() ? ppq::Errors{} : worst->errors;
+}
+
 int analyse(const AnalyseOptions& options) {
   if (options.model.platform.platform.empty()) throw InputError("--platform is missing; `assay ppq platforms` shows what there is");
+  const Stopwatch quantizing;
   const PlatformRun run = run_platform(options.model, options.model.platform);
+  const nlohmann::json seconds = quantizing.seconds();
   const auto inputs = describe_inputs(run.network);
   const auto preprocessing = preprocessing_from(options.model.preprocess, inputs.empty() ? Shape{} : inputs[0].shape);
   const auto samples = vectors::find_samples(options.model.calibration, inputs);
@@ -131,16 +169,22 @@ int analyse(const AnalyseOptions& options) {
       run.platform, run.settings, set, thread_count(options.model.output), [&](const std::string&, size_t done, size_t total) { progress.update(done, total); }, {}};
   const auto graphwise = ppq::graphwise_analysis(run.network, context, options.steps);
   const auto layerwise = options.layerwise ? ppq::layerwise_analysis(run.network, context, options.steps) : std::vector<ppq::OperationErrors>{};
-  const ppq::Errors mean = mean_of(graphwise);
+  const ppq::Errors mean = mean_of(graphwise), output = output_errors(run, options.model, set, options.steps + 1);
   if (options.model.output.json) {
-    nlohmann::json whole = {
-        {"platform", run.platform.name}, {"graphwise", to_json(graphwise)}, {"graphwise_mean", {{"snr", mean.snr}, {"mse", mean.mse}, {"cosine", mean.cosine}}}};
+    nlohmann::json whole = {{"platform", run.platform.name},
+                            {"graphwise", to_json(graphwise)},
+                            {"graphwise_mean", {{"snr", mean.snr}, {"mse", mean.mse}, {"cosine", mean.cosine}}},
+                            {"output", {{"snr", output.snr}, {"mse", output.mse}, {"cosine", output.cosine}}},
+                            {"seconds", seconds},
+                            {"passes", nlohmann::json::array()}};
+    for (const auto& report : run.reports) whole["passes"].push_back({{"name", report.name}, {"changes", report.changes}, {"warnings", report.warnings}});
     if (options.layerwise) whole["layerwise"] = to_json(layerwise);
     fmt::print("{}\n", whole.dump(2));
     return 0;
   }
   fmt::print("{}\ngraphwise: all is quantized\n{}", to_text(run.reports, false), ppq::table_of(graphwise, ppq::Measure::snr));
   fmt::print("mean: noise to signal {:.6f}, mse {:.6g}, cosine {:.6f}\n", mean.snr, mean.mse, mean.cosine);
+  fmt::print("worst output of the network: noise to signal {:.6f}, mse {:.6g}, cosine {:.6f}\n", output.snr, output.mse, output.cosine);
   if (options.layerwise) fmt::print("\nlayerwise: only that operation is quantized\n{}", ppq::table_of(layerwise, ppq::Measure::snr));
   return 0;
 }

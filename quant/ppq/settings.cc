@@ -25,11 +25,10 @@ void read_learning(TomlSection& section, LearningSetting& setting) {
   section.texts("interested_layers", setting.interested_layers);
 }
 
-// Every key of a preset; what is missing is the default's.
-void read_preset(TomlSection& section, Settings& s) {
+// Every key that a preset or a user may set; what is missing stays as it is.
+void read_settings(TomlSection& section, Settings& s) {
   const Words<AlignTo> align = {{"none", AlignTo::none}, {"large", AlignTo::large}, {"output", AlignTo::output}, {"input", AlignTo::input}};
-  std::string source, algorithm;
-  section.text("source", source, true);
+  std::string algorithm;
   section.text("dispatcher", s.dispatcher);
   if (section.text("calibration_algorithm", algorithm)) s.calibration_algorithm = algorithm;
   section.flag("fusion", s.fusion), section.flag("fuse_activation", s.fuse_activation), section.flag("fuse_passive_op", s.fuse_passive_op);
@@ -58,7 +57,28 @@ void read_preset(TomlSection& section, Settings& s) {
   section.section("blockwise_reconstruction", [&](TomlSection& inner) { read_learning(inner, s.blockwise_reconstruction); });
 }
 
+// A bare word is a string, so that a shell needs no quotes within quotes.
+std::string as_toml(const std::string& assignment) {
+  const size_t equals = assignment.find('=');
+  if (equals == std::string::npos) throw InputError("--set " + assignment + ": expected KEY=VALUE, as lsq.steps=100");
+  const std::string value = assignment.substr(equals + 1);
+  const bool is_word = !value.empty() && value.find_first_not_of("abcdefghijklmnopqrstuvwxyz_") == std::string::npos && value != "true" && value != "false";
+  return is_word ? assignment.substr(0, equals) + "=\"" + value + "\"" : assignment;
+}
+
 }  // namespace
+
+void set(Settings& settings, const std::vector<std::string>& assignments) {
+  std::string text;
+  for (const std::string& assignment : assignments) text += as_toml(assignment) + "\n";
+  const std::string where = "--set";
+  emu::Report report(text, where);
+  const toml::value root = emu::parse_toml(text, where, report);
+  TomlSection section(root, "", report);
+  read_settings(section, settings);
+  section.refuse_unknown();
+  if (!report.empty()) report.fail();
+}
 
 Settings preset(const std::string& name, const std::string& platforms_dir) {
   if (name == "default") return {};
@@ -68,7 +88,11 @@ Settings preset(const std::string& name, const std::string& platforms_dir) {
     for (const std::string& key : root.keys()) {
       Settings settings;
       settings.preset = key;
-      root.section(key, [&](TomlSection& section) { read_preset(section, settings); });
+      root.section(key, [&](TomlSection& section) {
+        std::string source;
+        section.text("source", source, true);
+        read_settings(section, settings);
+      });
       all += ", " + key;
       if (key == name) found = settings;
     }

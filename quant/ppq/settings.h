@@ -80,4 +80,7 @@ struct Settings {
 // A preset of PPQ by its name ("default" and those of quant/platforms/presets.toml). InputError lists them where there is none of that name.
 Settings preset(const std::string& name, const std::string& platforms_dir);
 
+// Assignments as of `--set`: "lsq.steps=100", the keys of a preset (quant/platforms/README.md) and values as in TOML. InputError tells all that is wrong.
+void set(Settings& settings, const std::vector<std::string>& assignments);
+
 }  // namespace assay::ppq

@@ -24,8 +24,9 @@ std::optional<quant::StatedScale> stated(const Network& network, ConfigId id) {
   const Configuration& own = network.configurations[id];
   const ScaleOffset& found = network.configurations.scale(id);
   if (own.state == State::fp32 || !found.set() || own.policy.floating) return std::nullopt;
-  // Offsets are counted from the word 0 of PPQ's, targets count from the lowest word.
-  const int64_t offset = own.policy.asymmetric ? static_cast<int64_t>(found.offset[0]) - own.quant_min : 0;
+  // Offsets are counted from the word 0 of PPQ's, targets count from the lowest word. A symmetric slot's 0 is the middle word of a target that has offsets.
+  const int64_t middle = int64_t{1} << (own.bits - 1);
+  const int64_t offset = own.policy.asymmetric ? static_cast<int64_t>(found.offset[0]) - own.quant_min : middle;
   return quant::StatedScale{found.scale, offset, "PPQ: " + own.observer + ", " + std::string(to_string(own.state))};
 }
 
@@ -47,6 +48,17 @@ std::optional<quant::StatedScale> of_activation(const Network& network, const Va
 
 bool is_weighted(const quant::Operator& op) {
   return std::holds_alternative<quant::Conv>(op) || std::holds_alternative<quant::ConvTranspose>(op) || std::holds_alternative<quant::MatMul>(op);
+}
+
+bool transposed(const Operation& operation) {
+  const auto found = operation.attributes.find("transB");
+  return found != operation.attributes.end() && std::get_if<int64_t>(&found->second) != nullptr && std::get<int64_t>(found->second) != 0;
+}
+
+// PPQ's one scale per row of a Gemm's or MatMul's weight [K, N] is one per input channel, and no chip has multipliers there.
+bool along_inputs(const Network& network, const Operation& operation, ConfigId id) {
+  const Configuration& own = network.configurations[id];
+  return own.policy.per_channel && own.channel_axis == 0 && (operation.type == "MatMul" || (operation.type == "Gemm" && !transposed(operation)));
 }
 
 }  // namespace
@@ -79,11 +91,22 @@ std::map<std::string, quant::StatedScale> stated_scales(const Network& network, 
     const Operation& operation = network.operation(*id);
     for (size_t i = 1; i < node.inputs.size() && i < operation.input_configs.size(); ++i) {
       const bool is_bias = i == 2 && is_weighted(node.op);
-      if (!graph.is_constant(node.inputs[i]) || is_bias) continue;
+      if (!graph.is_constant(node.inputs[i]) || is_bias || (i == 1 && along_inputs(network, operation, operation.input_configs[i]))) continue;
       if (auto scale = stated(network, operation.input_configs[i])) all[graph.value(node.inputs[i]).name] = std::move(*scale);
     }
   }
   return all;
+}
+
+std::vector<std::string> weights_along_inputs(const Network& network) {
+  std::vector<std::string> names;
+  for (const OperationId id : network.order) {
+    const Operation& operation = network.operation(id);
+    if (operation.quantized && operation.input_configs.size() > 1 && operation.inputs[1] != kNone && network.variable(operation.inputs[1]).is_parameter &&
+        stated(network, operation.input_configs[1]) && along_inputs(network, operation, operation.input_configs[1]))
+      names.push_back(network.variable(operation.inputs[1]).name);
+  }
+  return names;
 }
 
 }  // namespace assay::ppq

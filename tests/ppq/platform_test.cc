@@ -147,6 +147,26 @@ TEST(Presets, AreThoseOfPpq) {
   EXPECT_THROW(preset("dps", dir), InputError);
 }
 
+TEST(Presets, AreChangedKeyByKey) {
+  Settings settings = preset("dsp", default_platforms_dir());
+  set(settings,
+      {"equalization.iterations=7", "equalization.value_threshold = 0", "align_concat=none", R"(weight_split.interested_layers=["a;b:0", "c"])", "lsq.learning_rate=1e-4"});
+  EXPECT_TRUE(settings.equalization.on);
+  EXPECT_EQ(settings.equalization.iterations, 7);
+  EXPECT_EQ(settings.equalization.value_threshold, 0);
+  EXPECT_EQ(settings.align_concat, AlignTo::none);
+  EXPECT_EQ(settings.weight_split.interested_layers, (std::vector<std::string>{"a;b:0", "c"}));
+  EXPECT_EQ(settings.lsq.learning_rate, 1e-4);
+  EXPECT_EQ(settings.lsq.steps, Settings{}.lsq.steps);
+}
+
+TEST(Presets, RefuseAKeyOrAValueThatIsNotTheirs) {
+  Settings settings;
+  for (const char* wrong : {"lsq.step=1", "lsq.steps", "lsq.steps=-1", "lsq.steps=many", "=1", "lsq.steps=1\nlsq.steps=2", "lsq=[", ""})
+    EXPECT_THROW(set(settings, {wrong}), InputError) << wrong;
+  EXPECT_THROW(set(settings, {"lsq.steps=1", "lsq.steps=2"}), InputError);
+}
+
 // Every key that a reader asks for stands in the dictionary: an unknown one makes it list them.
 TEST_F(PlatformFile, HasEveryKeyInTheDictionary) {
   const std::string dictionary = vectors::read_file(default_platforms_dir() + "/README.md");
