@@ -16,7 +16,8 @@ struct FloatTensor {
   friend bool operator==(const FloatTensor&, const FloatTensor&) = default;
 };
 
-// float16, float32, float64 and all integer types become float32. Fortran's order becomes C's. InputError: not npy, truncated, unknown type, a header larger than the file, trailing bytes.
+// float16, float32, float64 and all integer types become float32. Fortran's order becomes C's. InputError: not npy, truncated, unknown type, a header larger than the file,
+// trailing bytes.
 FloatTensor read_npy_float(const std::string& path);
 // Integer types only; the tensor's type is the file's (int8 -> s8 ...).
 emu::Tensor read_npy_int(const std::string& path);

@@ -8,7 +8,7 @@
 namespace assay::ppq {
 namespace {
 
-constexpr size_t kLanes = 8;
+constexpr size_t kSoftmaxLanes = 8;
 
 // ln 2 in two parts: the first has trailing zeros, so that its multiples are exact.
 constexpr float kLn2High = 0.693145751953125F, kLn2Low = 1.428606765330187045e-06F;
@@ -25,15 +25,15 @@ float softmax_sum(float* row, size_t count, size_t step, bool in_lanes) {
   float max = -std::numeric_limits<float>::infinity();
   for (size_t i = 0; i < count; ++i) max = std::max(max, row[i * step]);
   for (size_t i = 0; i < count; ++i) row[i * step] = torch_exp(row[i * step] - max);
-  if (!in_lanes || count < kLanes) {
+  if (!in_lanes || count < kSoftmaxLanes) {
     float sum = row[0];
     for (size_t i = 1; i < count; ++i) sum += row[i * step];
     return sum;
   }
-  std::array<float, kLanes> lanes;
-  std::copy_n(row, kLanes, lanes.begin());
-  for (size_t i = kLanes; i < count; ++i) lanes[i % kLanes] += row[i];
-  for (size_t half = kLanes / 2; half > 0; half /= 2) {
+  std::array<float, kSoftmaxLanes> lanes;
+  std::copy_n(row, kSoftmaxLanes, lanes.begin());
+  for (size_t i = kSoftmaxLanes; i < count; ++i) lanes[i % kSoftmaxLanes] += row[i];
+  for (size_t half = kSoftmaxLanes / 2; half > 0; half /= 2) {
     for (size_t i = 0; i < half; ++i) lanes[i] += lanes[i + half];
   }
   return lanes[0];

@@ -13,55 +13,55 @@ namespace {
 using quant::FloatTensor;
 using Operands = std::vector<const FloatTensor*>;
 
-constexpr size_t kLanes = 16, kVectors = 4, kBlock = kLanes * kVectors;  // sums side by side
-constexpr size_t kRows = 4;                                              // outputs at once
+constexpr size_t kSumLanes = 16, kSumVectors = 4, kSumBlock = kSumLanes * kSumVectors;  // sums side by side
+constexpr size_t kSumRows = 4;                                                          // outputs at once
 constexpr int64_t kNativeElements = 20480;
 
-using Vector __attribute__((vector_size(kLanes * sizeof(float)))) = float;
+using Vector __attribute__((vector_size(kSumLanes * sizeof(float)))) = float;
 
 // sums[r][p] over k = 0, 1 ...: + f32(columns[k][p] * weights[r][k]), or fused with one rounding.
 template <bool kFused>
 ASSAY_VECTORIZE void add_chain(const float* columns, const float* const* weights, size_t depth, float* const* sums) {
-  Vector held[kRows][kVectors];
-  for (size_t r = 0; r < kRows; ++r) std::memcpy(&held[r], sums[r], sizeof held[r]);
+  Vector held[kSumRows][kSumVectors];
+  for (size_t r = 0; r < kSumRows; ++r) std::memcpy(&held[r], sums[r], sizeof held[r]);
   for (size_t k = 0; k < depth; ++k) {
-    Vector x[kVectors];
-    std::memcpy(&x, columns + k * kBlock, sizeof x);
-    for (size_t r = 0; r < kRows; ++r) {
+    Vector x[kSumVectors];
+    std::memcpy(&x, columns + k * kSumBlock, sizeof x);
+    for (size_t r = 0; r < kSumRows; ++r) {
       const float w = weights[r][k];
-      for (size_t v = 0; v < kVectors; ++v) {
+      for (size_t v = 0; v < kSumVectors; ++v) {
         if constexpr (kFused) {
-          for (size_t lane = 0; lane < kLanes; ++lane) held[r][v][lane] = __builtin_fmaf(x[v][lane], w, held[r][v][lane]);
+          for (size_t lane = 0; lane < kSumLanes; ++lane) held[r][v][lane] = __builtin_fmaf(x[v][lane], w, held[r][v][lane]);
         } else {
           held[r][v] += x[v] * w;
         }
       }
     }
   }
-  for (size_t r = 0; r < kRows; ++r) std::memcpy(sums[r], &held[r], sizeof held[r]);
+  for (size_t r = 0; r < kSumRows; ++r) std::memcpy(sums[r], &held[r], sizeof held[r]);
 }
 
-// `count` outputs of one block of kBlock places: out[r * stride + p] begins with start[r] (0 where null).
+// `count` outputs of one block of kSumBlock places: out[r * stride + p] begins with start[r] (0 where null).
 struct BlockSums {
-  const float* columns;  // [depth][kBlock]
+  const float* columns;  // [depth][kSumBlock]
   const float* weights;  // [count][depth]
   const float* start;
   size_t count, depth;
   bool fused;
 
   void run(float* out, size_t stride, size_t places) const {
-    std::vector<float> held(kRows * kBlock);
-    for (size_t first = 0; first < count; first += kRows) {
-      const float* rows[kRows];
-      float* sums[kRows];
-      for (size_t r = 0; r < kRows; ++r) {
+    std::vector<float> held(kSumRows * kSumBlock);
+    for (size_t first = 0; first < count; first += kSumRows) {
+      const float* rows[kSumRows];
+      float* sums[kSumRows];
+      for (size_t r = 0; r < kSumRows; ++r) {
         const size_t row = std::min(first + r, count - 1);  // the last one again where there are fewer
         rows[r] = weights + row * depth;
-        sums[r] = held.data() + r * kBlock;
-        std::fill_n(sums[r], kBlock, start == nullptr ? 0.0F : start[row]);
+        sums[r] = held.data() + r * kSumBlock;
+        std::fill_n(sums[r], kSumBlock, start == nullptr ? 0.0F : start[row]);
       }
       fused ? add_chain<true>(columns, rows, depth, sums) : add_chain<false>(columns, rows, depth, sums);
-      for (size_t r = 0; r < kRows && first + r < count; ++r) std::copy_n(sums[r], places, out + (first + r) * stride);
+      for (size_t r = 0; r < kSumRows && first + r < count; ++r) std::copy_n(sums[r], places, out + (first + r) * stride);
     }
   }
 };
@@ -94,13 +94,13 @@ class TorchConv final : public quant::Product {
     const std::vector<float> weights = in_order(*inputs[1]);
     const auto places = static_cast<size_t>(y_[2] * y_[3]);
     const auto outputs = static_cast<size_t>(y_[1] / op_.groups);
-    std::vector<float> columns(taps_.size() * kBlock);
+    std::vector<float> columns(taps_.size() * kSumBlock);
     for (int64_t image = 0; image < y_[0]; ++image) {
       for (int64_t group = 0; group < op_.groups; ++group) {
         const size_t first_output = static_cast<size_t>(group) * outputs;
         const float* bias = inputs.size() > 2 && inputs[2] != nullptr ? inputs[2]->data.data() + first_output : nullptr;
-        for (size_t first = 0; first < places; first += kBlock) {
-          const size_t count = std::min(kBlock, places - first);
+        for (size_t first = 0; first < places; first += kSumBlock) {
+          const size_t count = std::min(kSumBlock, places - first);
           gather(*inputs[0], image, group, first, count, columns.data());
           float* out = result.data.data() + (static_cast<size_t>(image * y_[1]) + first_output) * places + first;
           BlockSums{columns.data(), weights.data() + first_output * taps_.size(), bias_last_ ? nullptr : bias, outputs, taps_.size(), fused_}.run(out, places, count);
@@ -135,7 +135,7 @@ class TorchConv final : public quant::Product {
         columns[place] = r >= 0 && r < x_[2] && c >= 0 && c < x_[3] ? plane[r * x_[3] + c] : 0.0F;
         if (++column == y_[3]) column = 0, ++row;
       }
-      columns += kBlock;
+      columns += kSumBlock;
     }
   }
 
@@ -155,12 +155,12 @@ class TorchProduct final : public quant::Product {
     FloatTensor result(y_);
     const FloatTensor &a = *inputs[0], &b = *inputs[1];
     const auto depth = static_cast<size_t>(b.shape[0]), width = static_cast<size_t>(b.shape[1]);
-    std::vector<float> columns(depth * kBlock);
-    for (size_t first = 0; first < width; first += kBlock) {
-      const size_t count = std::min(kBlock, width - first);
+    std::vector<float> columns(depth * kSumBlock);
+    for (size_t first = 0; first < width; first += kSumBlock) {
+      const size_t count = std::min(kSumBlock, width - first);
       for (size_t k = 0; k < depth; ++k) {
-        std::copy_n(b.data.data() + k * width + first, count, columns.data() + k * kBlock);
-        std::fill_n(columns.data() + k * kBlock + count, kBlock - count, 0.0F);
+        std::copy_n(b.data.data() + k * width + first, count, columns.data() + k * kSumBlock);
+        std::fill_n(columns.data() + k * kSumBlock + count, kSumBlock - count, 0.0F);
       }
       BlockSums{columns.data(), a.data.data(), nullptr, a.size() / depth, depth, false}.run(result.data.data() + first, width, count);
     }

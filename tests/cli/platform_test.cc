@@ -8,12 +8,12 @@
 namespace assay::testing {
 namespace {
 
-const std::string kModels = std::string(ASSAY_SOURCE_DIR) + "/vectors/models";
-const std::string kNetwork = kModels + "/digits.onnx -c " + kModels + "/calibration";
+const std::string kDigitsAndInputs = std::string(ASSAY_SOURCE_DIR) + "/vectors/models";
+const std::string kDigitsNetwork = kDigitsAndInputs + "/digits.onnx -c " + kDigitsAndInputs + "/calibration";
 
 TEST(Platform, AlignsFp32SimulationAndItsOwnChip) {
   const TemporaryFolder folder;
-  const auto result = assay("align " + kNetwork + " -p ppl_cuda_int8 -i " + kModels + "/inputs/000.npy -o '" + (folder / "out") + "'");
+  const auto result = assay("align " + kDigitsNetwork + " -p ppl_cuda_int8 -i " + kDigitsAndInputs + "/inputs/000.npy -o '" + (folder / "out") + "'");
   EXPECT_EQ(result.exit_code, 0) << result.output;
   EXPECT_NE(result.output.find("target ppl_cuda_int8"), std::string::npos) << "the platform names its chip\n" << result.output;
   EXPECT_NE(result.output.find("scales are PPQ's for platform PPL_CUDA_INT8"), std::string::npos) << result.output;
@@ -21,23 +21,23 @@ TEST(Platform, AlignsFp32SimulationAndItsOwnChip) {
 
 TEST(Platform, WritesItsFilesAndTakesTheScalesBackWithoutCalibration) {
   const TemporaryFolder folder;
-  const auto made = assay("quantize " + kNetwork + " -p TRT_INT8 --export OnnxExporter --export platform -o '" + (folder / "made") + "'");
+  const auto made = assay("quantize " + kDigitsNetwork + " -p TRT_INT8 --export OnnxExporter --export platform -o '" + (folder / "made") + "'");
   ASSERT_EQ(made.exit_code, 0) << made.output;
   EXPECT_NE(made.output.find("RuntimeCalibrationPass"), std::string::npos) << made.output;
   EXPECT_NE(made.output.find("PASSED"), std::string::npos) << made.output;
   EXPECT_TRUE(std::filesystem::exists(folder / "made/TensorRTExporter_JSON.wts"));
-  const auto again = assay("quantize " + kModels + "/digits.onnx -p TRT_INT8 --import '" + (folder / "made/OnnxExporter.json") + "' -o '" + (folder / "again") + "'");
+  const auto again = assay("quantize " + kDigitsAndInputs + "/digits.onnx -p TRT_INT8 --import '" + (folder / "made/OnnxExporter.json") + "' -o '" + (folder / "again") + "'");
   ASSERT_EQ(again.exit_code, 0) << again.output;
   EXPECT_EQ(read(folder / "made/program.qprog"), read(folder / "again/program.qprog"));
 }
 
 TEST(Platform, RunsThePassesThatItIsTold) {
   const TemporaryFolder folder;
-  const auto result = assay("quantize " + kNetwork + " -p TRT_INT8 --with LayerwiseEqualizationPass --without QuantAlignmentPass -o '" + (folder / "out") + "'");
+  const auto result = assay("quantize " + kDigitsNetwork + " -p TRT_INT8 --with LayerwiseEqualizationPass --without QuantAlignmentPass -o '" + (folder / "out") + "'");
   ASSERT_EQ(result.exit_code, 0) << result.output;
   EXPECT_NE(result.output.find("LayerwiseEqualizationPass"), std::string::npos) << result.output;
   EXPECT_EQ(result.output.find("QuantAlignmentPass"), std::string::npos) << result.output;
-  const auto order = assay("quantize " + kNetwork + " -p TRT_INT8 --passes QuantizeFusionPass,INIT -o '" + (folder / "out") + "'");
+  const auto order = assay("quantize " + kDigitsNetwork + " -p TRT_INT8 --passes QuantizeFusionPass,INIT -o '" + (folder / "out") + "'");
   EXPECT_EQ(order.exit_code, 2);
   EXPECT_NE(order.output.find("must stand after INIT"), std::string::npos) << order.output;
 }
@@ -45,25 +45,25 @@ TEST(Platform, RunsThePassesThatItIsTold) {
 TEST(Platform, IsRefusedWithTheNamesThatThereAre) {
   const TemporaryFolder folder;
   const std::string out = " -o '" + (folder / "out") + "'";
-  const auto unknown = assay("quantize " + kNetwork + " -p NO_SUCH_INT8" + out);
+  const auto unknown = assay("quantize " + kDigitsNetwork + " -p NO_SUCH_INT8" + out);
   EXPECT_EQ(unknown.exit_code, 2);
   EXPECT_NE(unknown.output.find("PPL_CUDA_INT8"), std::string::npos) << unknown.output;
-  const auto pass = assay("quantize " + kNetwork + " -p TRT_INT8 --with NoSuchPass" + out);
+  const auto pass = assay("quantize " + kDigitsNetwork + " -p TRT_INT8 --with NoSuchPass" + out);
   EXPECT_EQ(pass.exit_code, 2);
   EXPECT_NE(pass.output.find("QuantizeFusionPass"), std::string::npos) << pass.output;
-  const auto uncalibrated = assay("quantize " + kModels + "/digits.onnx -p TRT_INT8" + out);
+  const auto uncalibrated = assay("quantize " + kDigitsAndInputs + "/digits.onnx -p TRT_INT8" + out);
   EXPECT_EQ(uncalibrated.exit_code, 2);
   EXPECT_NE(uncalibrated.output.find("--calibration"), std::string::npos) << uncalibrated.output;
-  const auto no_chip = assay("quantize " + kNetwork + " -p TRT_FP8" + out);
+  const auto no_chip = assay("quantize " + kDigitsNetwork + " -p TRT_FP8" + out);
   EXPECT_EQ(no_chip.exit_code, 3) << no_chip.output;
   EXPECT_NE(no_chip.output.find("--target"), std::string::npos) << no_chip.output;
-  const auto neither = assay("quantize " + kNetwork + out);
+  const auto neither = assay("quantize " + kDigitsNetwork + out);
   EXPECT_EQ(neither.exit_code, 2);
   EXPECT_NE(neither.output.find("--platform"), std::string::npos) << neither.output;
 }
 
 TEST(Platform, AnalysisIsReadByMachines) {
-  const auto result = assay("ppq analyse " + kNetwork + " -p TRT_INT8 --batches 2 --json --quiet --layerwise");
+  const auto result = assay("ppq analyse " + kDigitsNetwork + " -p TRT_INT8 --batches 2 --json --quiet --layerwise");
   ASSERT_EQ(result.exit_code, 0) << result.output;
   const auto json = nlohmann::json::parse(result.output);
   EXPECT_GT(json.at("graphwise").size(), 3U);
@@ -73,7 +73,7 @@ TEST(Platform, AnalysisIsReadByMachines) {
 }
 
 TEST(Platform, ARunThatIsNoneIsBadInput) {
-  const auto result = assay("ppq compare " + kModels);
+  const auto result = assay("ppq compare " + kDigitsAndInputs);
   EXPECT_EQ(result.exit_code, 2);
   EXPECT_NE(result.output.find("not a recorded run"), std::string::npos) << result.output;
 }

@@ -16,7 +16,7 @@ namespace {
 
 using test::RecordedRun;
 
-const std::vector<std::string> kModels = {"cnn_core", "resnet8_cifar10", "blazeface_front_128", "yunet_n_320"};
+const std::vector<std::string> kRecordedModels = {"cnn_core", "resnet8_cifar10", "blazeface_front_128", "yunet_n_320"};
 
 // Fused activations as ppq.md 4.1 lists them.
 std::set<std::string> fused_activations(const std::string& platform) {
@@ -40,7 +40,7 @@ struct Tried {
 template <class RunPass>
 Tried try_pass(const std::string& name, RunPass pass) {
   Tried tried;
-  for (const std::string& model : kModels) {
+  for (const std::string& model : kRecordedModels) {
     for (const std::string& platform : test::recorded_platforms(model)) {
       const RecordedRun run(model, platform);
       const std::vector<std::string> passes = run.passes();
@@ -115,7 +115,7 @@ size_t compare_parameters(const Network& ours, const Network& wanted, const std:
 TEST(ParameterBakingPass, BakesEveryRecordedParameterBitForBit) {
   SKIP_WITHOUT_RUNS();
   size_t equal = 0;
-  for (const std::string& model : kModels) {
+  for (const std::string& model : kRecordedModels) {
     for (const std::string& platform : test::recorded_platforms(model)) {
       const RecordedRun run(model, platform);
       Network network = run.after("PassiveParameterQuantizePass");
@@ -139,7 +139,7 @@ void inject(Network& network, const Network& recorded, const std::map<std::strin
 TEST(PassesInARow, EndWherePpqEndsOnEveryRecordedRun) {
   SKIP_WITHOUT_RUNS();
   size_t runs = 0;
-  for (const std::string& model : kModels) {
+  for (const std::string& model : kRecordedModels) {
     for (const std::string& platform : test::recorded_platforms(model)) {
       const RecordedRun run(model, platform);
       const std::vector<std::string> passes = run.passes();

@@ -6,7 +6,7 @@
 namespace assay::ppq {
 namespace {
 
-Platform platform_of(std::vector<ParameterRule> rules) {
+Platform platform_with(std::vector<ParameterRule> rules) {
   Platform platform;
   platform.name = "MINE", platform.operation_platform = "MARK";
   platform.quantized_types = {"Conv", "Clip", "Gemm"};
@@ -45,45 +45,45 @@ std::vector<int> bits_of(Network network, const Platform& platform) {
 
 TEST(Quantizer, MarksOperationsAndKeepsParametersAsTheyAre) {
   Network network = one("Conv", 2);
-  create_configurations(network, platform_of({}));
+  create_configurations(network, platform_with({}));
   EXPECT_EQ(network.operation(0).platform, "MARK");
   EXPECT_EQ(network.variable(1).fp32, network.variable(1).value);
   Network unknown = one("Relu", 1);
-  create_configurations(unknown, platform_of({}));
+  create_configurations(unknown, platform_with({}));
   EXPECT_EQ(unknown.operation(0).platform, "FP32");
   EXPECT_FALSE(unknown.operation(0).quantized);
 }
 
 TEST(Quantizer, TheLastRuleThatAppliesDecides) {
-  EXPECT_EQ(bits_of(one("Conv", 2), platform_of({rule("Conv", 1, 6), rule("Conv", 1, 4), rule("Gemm", 1, 3)})), (std::vector<int>{8, 4}));
+  EXPECT_EQ(bits_of(one("Conv", 2), platform_with({rule("Conv", 1, 6), rule("Conv", 1, 4), rule("Gemm", 1, 3)})), (std::vector<int>{8, 4}));
 }
 
 TEST(Quantizer, ARuleAppliesOnlyUnderItsConditions) {
   ParameterRule exact = rule("Conv", 1, 4), least = rule("Conv", 1, 4), constant = rule("Conv", 1, 4), windows = rule("Conv", 1, 4);
   exact.exact_inputs = 3, least.least_inputs = 3, constant.constant = true, windows.windows_3x3 = true;
-  EXPECT_EQ(bits_of(one("Conv", 2), platform_of({exact}))[1], 8);
-  EXPECT_EQ(bits_of(one("Conv", 3), platform_of({exact}))[1], 4);
-  EXPECT_EQ(bits_of(one("Conv", 4), platform_of({exact}))[1], 8);
-  EXPECT_EQ(bits_of(one("Conv", 2), platform_of({least}))[1], 8);
-  EXPECT_EQ(bits_of(one("Conv", 4), platform_of({least}))[1], 4);
-  EXPECT_EQ(bits_of(one("Conv", 2), platform_of({constant}))[1], 4);
-  EXPECT_EQ(bits_of(one("Conv", 2, false), platform_of({constant}))[1], 8);
-  EXPECT_EQ(bits_of(one("Conv", 2), platform_of({windows}))[1], 4);  // without kernel_shape the weight says it
+  EXPECT_EQ(bits_of(one("Conv", 2), platform_with({exact}))[1], 8);
+  EXPECT_EQ(bits_of(one("Conv", 3), platform_with({exact}))[1], 4);
+  EXPECT_EQ(bits_of(one("Conv", 4), platform_with({exact}))[1], 8);
+  EXPECT_EQ(bits_of(one("Conv", 2), platform_with({least}))[1], 8);
+  EXPECT_EQ(bits_of(one("Conv", 4), platform_with({least}))[1], 4);
+  EXPECT_EQ(bits_of(one("Conv", 2), platform_with({constant}))[1], 4);
+  EXPECT_EQ(bits_of(one("Conv", 2, false), platform_with({constant}))[1], 8);
+  EXPECT_EQ(bits_of(one("Conv", 2), platform_with({windows}))[1], 4);  // without kernel_shape the weight says it
   for (const char* key : {"strides", "dilations", "kernel_shape"}) {
     Network network = one("Conv", 2);
     network.operation(0).attributes[key] = std::vector<int64_t>{2, 2};
-    EXPECT_EQ(bits_of(network, platform_of({windows}))[1], 8) << key;
+    EXPECT_EQ(bits_of(network, platform_with({windows}))[1], 8) << key;
   }
   Network grouped = one("Conv", 2);
   grouped.operation(0).attributes["group"] = int64_t{2};
-  EXPECT_EQ(bits_of(grouped, platform_of({windows}))[1], 8);
+  EXPECT_EQ(bits_of(grouped, platform_with({windows}))[1], 8);
 }
 
 TEST(Quantizer, ARuleWithoutAStateLeavesTheSlots) {
   Network network = one("Clip", 3);
   ParameterRule stated = rule("Clip", 2, 4);
   stated.configuration.state = State::passive_init;
-  create_configurations(network, platform_of({rule("Clip", 1, 4), stated}));
+  create_configurations(network, platform_with({rule("Clip", 1, 4), stated}));
   const auto state = [&](size_t input) { return network.configurations[network.operation(0).input_configs[input]].state; };
   EXPECT_EQ(state(0), State::initial);
   EXPECT_EQ(state(1), State::fp32);
@@ -91,7 +91,7 @@ TEST(Quantizer, ARuleWithoutAStateLeavesTheSlots) {
 }
 
 TEST(Quantizer, OutputsOfComputingOperationsStayWhereOnlyInputsAreQuantized) {
-  Platform platform = platform_of({});
+  Platform platform = platform_with({});
   platform.inputs_only = true;
   Network conv = one("Conv", 2), clip = one("Clip", 1);
   create_configurations(conv, platform), create_configurations(clip, platform);

@@ -26,7 +26,7 @@ constexpr double kClose = 1e-6;           // relative, of scales
 constexpr double kCodesPerMillion = 10;   // that may differ by one, where the simulation is not exact
 constexpr double kFloatTolerance = 1e-5;  // of the largest value, of tensors that have no codes
 
-json read_json(const std::string& path) {
+json read_record(const std::string& path) {
   try {
     return json::parse(vectors::read_file(path));
   } catch (const json::exception& error) {
@@ -101,7 +101,7 @@ std::map<std::string, Recorded> recorded_configurations(const json& configuratio
 // The same of tqc.json: as it was at the end, lists whole.
 std::map<std::string, Recorded> final_configurations(const std::string& path) {
   std::map<std::string, Recorded> all;
-  for (const json& operation : read_json(path)) {
+  for (const json& operation : read_record(path)) {
     for (const char* side : {"inputs", "outputs"}) {
       for (const json& entry : field<json>(operation, side, path)) {
         if (!entry.is_object() || !entry.contains("policy")) continue;
@@ -357,7 +357,7 @@ RecordedSetup read_setup(const std::string& folder) {
   if (!std::filesystem::exists(path) || !std::filesystem::exists(setup.folder + "trace.json")) {
     throw InputError(setup.folder + ": not a recorded run; expected run.json and trace.json in it");
   }
-  const json run = read_json(path);
+  const json run = read_record(path);
   setup.platform = field<std::string>(run, "platform", path);
   setup.calibration_steps = field<size_t>(run, "calib_steps", path);
   setup.preset = "default";
@@ -375,7 +375,7 @@ RunComparison compare_run(ppq::Network network, const ppq::Context& context, con
   result.platform = setup.platform;
   result.power_of_two = context.platform.activation.policy.power_of_two;
   const std::string path = setup.folder + "trace.json";
-  const json trace = read_json(path);
+  const json trace = read_record(path);
   std::map<std::string, const json*> recorded;
   for (const json& entry : trace) recorded[field<std::string>(entry, "after", path)] = &entry;
   std::set<std::string> run;
