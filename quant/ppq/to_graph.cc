@@ -89,6 +89,7 @@ std::map<std::string, quant::StatedScale> stated_scales(const Network& network, 
     const auto id = network.find_operation(node.name);
     if (!id || !network.operation(*id).quantized) continue;
     const Operation& operation = network.operation(*id);
+    if (operation.type == "Div" && std::holds_alternative<quant::Binary>(node.op)) continue;  // its constant is now the reciprocal, which the scale of the divisor does not fit
     for (size_t i = 1; i < node.inputs.size() && i < operation.input_configs.size(); ++i) {
       const bool is_bias = i == 2 && is_weighted(node.op);
       if (!graph.is_constant(node.inputs[i]) || is_bias || (i == 1 && along_inputs(network, operation, operation.input_configs[i]))) continue;

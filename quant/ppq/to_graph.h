@@ -13,7 +13,7 @@ quant::Graph to_graph(const Network& network);
 
 // For calibrate(): by value of `graph` (simplified or not), the scale with which PPQ quantizes the tensor: its producer's, else its first quantizing reader's. Values that PPQ
 // leaves in FP32 are not among them; the target's own observer measures those, and weights whose scales lie along
-// the input channels. `lowest` words of asymmetric configurations become offsets.
+// the input channels, nor divisors that have become factors. `lowest` words of asymmetric configurations become offsets.
 std::map<std::string, quant::StatedScale> stated_scales(const Network& network, const quant::Graph& graph);
 // The names of those weights: of a Gemm without transB or of a MatMul, on platforms with a scale per channel.
 std::vector<std::string> weights_along_inputs(const Network& network);

@@ -48,5 +48,24 @@ TEST(StatedScales, OfAWeightAlongItsInputChannelsAreNamedAndLeftOut) {
   EXPECT_TRUE(weights_along_inputs(gemm.network).empty());
 }
 
+// x / 6 reaches the chip as x * (1 / 6): the scale of 6 would leave 1 / 6 three bits.
+TEST(StatedScales, OfADivisorAreNotThoseOfItsReciprocal) {
+  for (const std::string type : {"Div", "Mul"}) {
+    test::SmallNetwork small;
+    small.parameter("six", {1}, {6});
+    small.add("node", type, {"x", "six"}, {"y"});
+    Network& network = small.network;
+    network.opset = 13;
+    network.operation(0).quantized = true;
+    for (const ConfigId id : {small.in("node", 0), small.in("node", 1), small.out("node")}) small.calibrate(id, 0.5F);
+    for (const char* end : {"x", "y"}) network.variable(*network.find_variable(end)).shape = {1, 4};
+    network.inputs = {*network.find_variable("x")}, network.outputs = {*network.find_variable("y")};
+    const quant::Graph graph = to_graph(network);
+    ASSERT_EQ(graph.nodes.size(), 1U);
+    ASSERT_TRUE(graph.is_constant(graph.nodes[0].inputs.at(1)));
+    EXPECT_EQ(stated_scales(network, graph).count(graph.value(graph.nodes[0].inputs[1]).name), type == "Mul" ? 1U : 0U) << type;
+  }
+}
+
 }  // namespace
 }  // namespace assay::ppq
