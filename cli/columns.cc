@@ -97,6 +97,11 @@ golden::Alignment Columns::empty() const {
     alignment.notes.push_back("scales are PPQ's for platform " + pipeline_.platform->platform.name);
     for (const std::string& weight : ppq::weights_along_inputs(pipeline_.platform->network))
       alignment.notes.push_back("PPQ has a scale per input channel of '" + weight + "', which no chip has; the target measures that weight itself");
+    for (size_t id = 0; id < graph.values.size(); ++id) {
+      const auto& tensor = pipeline_.quantized.tensors[id];
+      const size_t warning = tensor && graph.values[id].constant ? tensor->provenance.find("warning: ") : std::string::npos;
+      if (warning != std::string::npos) alignment.notes.push_back("'" + graph.values[id].name + "': " + tensor->provenance.substr(warning + 9));
+    }
     for (const auto& report : pipeline_.platform->reports) alignment.notes.insert(alignment.notes.end(), report.warnings.begin(), report.warnings.end());
   }
   for (const auto& note : pipeline_.lowered.notes) {

@@ -126,9 +126,24 @@ void state_scale(TensorQuantization& own, const std::string& name, const Calibra
   own.provenance = stated.from.value_or("stated from outside");
 }
 
+// Words that the scale's maker had and the target's storage has not: -128 where weights end at -127.
+std::string saturated_words(const FloatTensor& constant, const TensorQuantization& own) {
+  if (own.storage.type.is_float()) return "";
+  TensorQuantization wider = own;
+  wider.storage.low *= 2, wider.storage.high *= 2;
+  const std::vector<int64_t> words = quantize(constant, wider);
+  const auto outside = std::count_if(words.begin(), words.end(), [&](int64_t word) { return word < own.storage.low || word > own.storage.high; });
+  if (outside == 0) return "";
+  return "; warning: " + std::to_string(outside) + " of " + std::to_string(words.size()) + " values saturate at [" + std::to_string(own.storage.low) + ", " +
+         std::to_string(own.storage.high) + "]";
+}
+
 void state_parameters(Quantized& quantized, const CalibrateOptions& options) {
   for (ValueId id = 0; id < quantized.tensors.size(); ++id) {
-    if (quantized.tensors[id] && quantized.graph.is_constant(id)) state_scale(*quantized.tensors[id], quantized.graph.value(id).name, options);
+    const Value& value = quantized.graph.value(id);
+    if (!quantized.tensors[id] || !value.constant || options.stated.count(value.name) == 0) continue;
+    state_scale(*quantized.tensors[id], value.name, options);
+    quantized.tensors[id]->provenance += saturated_words(*value.constant, *quantized.tensors[id]);
   }
 }
 

@@ -221,6 +221,36 @@ TEST(Calibrate, SaysWhereABiasLeavesItsStorage) {
   EXPECT_EQ(quantize(*quantized.graph.value(net.b).constant, quantization_at(quantized, net.b))[0], int64_t{1} << 30);
 }
 
+TEST(Calibrate, AStatedScaleIsNeitherMeasuredNorLostAndWordsBeyondTheStorageAreCounted) {
+  CalibratedNet net;
+  net.small.graph.values[net.w].constant->data = {-1.0F, 0.25F, 0.5F, 1.0F};
+  emu::Target target = symmetric_target();
+  target.storage.weight.low = -127;
+  CalibrateOptions options;
+  options.stated["conv"] = {{0.125F}, 0, "from outside"};
+  options.stated["w"] = {{1.0F / 128, 1.0F / 64}, 0, std::nullopt};  // words -128 32 | 32 64
+  const Quantized quantized = calibrate(net.small.graph, target, random_inputs(2), options);
+  EXPECT_EQ(quantization_at(quantized, net.conv).scale, std::vector<float>{0.125F});
+  EXPECT_EQ(quantization_at(quantized, net.conv).provenance, "from outside");
+  EXPECT_EQ(quantization_at(quantized, net.w).scale, (std::vector<float>{1.0F / 128, 1.0F / 64}));
+  EXPECT_EQ(quantization_at(quantized, net.w).provenance, "stated from outside; warning: 1 of 4 values saturate at [-127, 127]");
+  EXPECT_EQ(quantization_at(quantized, net.b).scale[0], quantization_at(quantized, net.x).scale[0] / 128);
+  options.stated["conv"].scale = {1, 2};
+  EXPECT_THROW(calibrate(net.small.graph, target, random_inputs(2), options), InputError);
+  options.stated.erase("conv");
+  options.stated["w"].scale = {1, 2, 3};
+  EXPECT_THROW(calibrate(net.small.graph, target, random_inputs(2), options), InputError);
+}
+
+TEST(Calibrate, AStatedOffsetCountsFromTheLowestWord) {
+  CalibratedNet net;
+  emu::Target target = asymmetric_target();
+  target.storage.input = target.storage.activation = {emu::kS8, -128, 127};
+  CalibrateOptions options;
+  options.stated["conv"] = {{0.125F}, 3, std::nullopt};
+  EXPECT_EQ(quantization_at(calibrate(net.small.graph, target, random_inputs(2), options), net.conv).zero_point, -125);
+}
+
 TEST(Calibrate, ActivationsThatAreAlwaysZeroHaveTheLeastScale) {
   const CalibratedNet net;
   const InputSet zeros = {2, [](size_t) { return std::vector<FloatTensor>{FloatTensor(Shape{1, 2, 4, 4})}; }};
