@@ -7,6 +7,7 @@
 #include <csignal>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <nlohmann/json.hpp>
 
 #include "cli/progress.h"
@@ -139,8 +140,10 @@ PlatformRun run_platform(const ModelOptions& model, const PlatformOptions& optio
 
   std::unique_ptr<Progress> bar;
   std::string label;
+  std::mutex drawing;
   ppq::Context context{run.platform, run.settings, set, thread_count(model.output), {}, {}};
   context.progress = [&](const std::string& what, size_t done, size_t total) {
+    const std::lock_guard lock(drawing);
     if (what != label || bar == nullptr) bar = std::make_unique<Progress>(label = what, model.output.quiet);
     bar->update(done, total);
   };

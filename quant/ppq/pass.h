@@ -24,7 +24,7 @@ struct Context {
   const Settings& settings;
   const InputSet& inputs;
   int threads = 1;
-  std::function<void(const std::string& what, size_t done, size_t total)> progress;  // may be empty
+  std::function<void(const std::string& what, size_t done, size_t total)> progress;  // may be empty; called from any thread
   std::function<bool()> cancelled;                                                   // may be empty; true: stop soon, with the best so far
 };
 
